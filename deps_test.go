@@ -107,9 +107,10 @@ var importRules = []importRule{
 	},
 }
 
-// layers are the packages from the lowest up. A package may import what stands
-// in a line before its own, and its siblings listed in besides. A name ending
-// in / stands for all below it.
+// layers are the packages from the lowest up, each with what is below its
+// path. An entry that ends in / is a folder of packages that do not know each
+// other. A package may import what stands in a line before its own, what is
+// below the same path, and its siblings listed in besides.
 var layers = [][]string{
 	{"internal/bson"},
 	{"wire"},
@@ -124,29 +125,41 @@ var besides = map[string][]string{
 	"internal/dial": {"internal/mutualtls"},
 }
 
-func layerOf(name string) int {
-	return slices.IndexFunc(layers, func(layer []string) bool {
-		return slices.ContainsFunc(layer, func(entry string) bool {
-			return name == entry || strings.HasSuffix(entry, "/") && strings.HasPrefix(name, entry)
-		})
-	})
+// placeOf finds the layer of a package by the longest entry that fits, and the
+// path that it shares with the packages of its own: cmd/halibut for
+// cmd/halibut/internal/progress. The layer of a package without one is -1.
+func placeOf(name string) (layer int, own string) {
+	layer = -1
+	longest := ""
+	for i, entries := range layers {
+		for _, entry := range entries {
+			folder := strings.TrimSuffix(entry, "/") + "/"
+			if (name == entry || strings.HasPrefix(name, folder)) && len(entry) > len(longest) {
+				layer, longest = i, entry
+			}
+		}
+	}
+	if rest, ok := strings.CutPrefix(name, longest); ok && strings.HasSuffix(longest, "/") {
+		first, _, _ := strings.Cut(rest, "/")
+		return layer, longest + first
+	}
+	return layer, longest
 }
 
 func checkLayers(ps packages) (breaches []string) {
 	ps.ours(func(name string, p goPackage) {
-		layer := layerOf(name)
+		layer, own := placeOf(name)
 		if layer < 0 {
 			breaches = append(breaches, fmt.Sprintf("%s has no layer: add it to layers in deps_test.go", name))
 			return
 		}
 		for _, imported := range p.Imports {
 			to := nameOf(imported)
-			if to == "" || slices.Contains(besides[name], to) {
+			toLayer, toOwn := placeOf(to)
+			if to == "" || toLayer < 0 || toLayer < layer || toOwn == own || slices.Contains(besides[own], toOwn) {
 				continue
 			}
-			if layerOf(to) >= layer {
-				breaches = append(breaches, fmt.Sprintf("%s imports %s, which stands above or beside it: move what both need into a layer below", name, to))
-			}
+			breaches = append(breaches, fmt.Sprintf("%s imports %s, which stands above or beside it: move what both need into a layer below", name, to))
 		}
 	})
 	return breaches
@@ -154,7 +167,7 @@ func checkLayers(ps packages) (breaches []string) {
 
 func checkNoNetwork(ps packages) (breaches []string) {
 	ps.ours(func(name string, p goPackage) {
-		if name != "internal/bson" && name != "wire" && name != "internal/exchange" {
+		if _, own := placeOf(name); own != "internal/bson" && own != "wire" && own != "internal/exchange" {
 			return
 		}
 		for _, imported := range p.Imports {
@@ -307,7 +320,7 @@ func build(lines ...string) packages {
 		if name == "." {
 			return module
 		}
-		if layerOf(name) >= 0 || name == "internal/unheard" {
+		if layer, _ := placeOf(name); layer >= 0 || name == "internal/unheard" {
 			return module + "/" + name
 		}
 		return name
@@ -360,7 +373,8 @@ func TestImportRules(t *testing.T) {
 		"internal/memnet: net",
 		"redisqueue: queue wire . github.com/redis/rueidis",
 		"contracts/tentacle: .",
-		"cmd/halibut: . contracts/tentacle github.com/spf13/cobra log",
+		"cmd/halibut: . contracts/tentacle cmd/halibut/internal/progress github.com/spf13/cobra log",
+		"cmd/halibut/internal/progress: io",
 		"examples/listening: . log",
 	}
 	t.Run("sound", func(t *testing.T) {
@@ -382,8 +396,12 @@ func TestImportRules(t *testing.T) {
 		{"layers", "internal/mutualtls: internal/dial", []string{"internal/mutualtls imports internal/dial"}},
 		{"layers", ".: websocket jsonrpc telemetry/otelhalibut", []string{". imports websocket", ". imports jsonrpc", ". imports telemetry/otelhalibut"}},
 		{"layers", "contracts/tentacle: cmd/halibut", []string{"contracts/tentacle imports cmd/halibut"}},
+		{"layers", "examples/listening: cmd/halibut/internal/progress", []string{"examples/listening imports cmd/halibut/internal/progress"}},
+		{"layers", "cmd/halibut: cmd/halibutgen", []string{"cmd/halibut imports cmd/halibutgen"}},
+		{"layers", "queue: queue/queuetest", []string{"queue imports queue/queuetest"}},
 		{"layers", "internal/unheard: io", []string{"internal/unheard has no layer"}},
 		{"no network below the root", "internal/bson: net", []string{"internal/bson imports net:"}},
+		{"no network below the root", "wire/compact: net", []string{"wire/compact imports net:"}},
 		{"no network below the root", "wire: crypto/tls", []string{"wire imports crypto/tls:"}},
 		{"no network below the root", "internal/exchange: log/slog net/http", []string{"internal/exchange imports log/slog:", "internal/exchange imports net/http:"}},
 		{"dependencies of the root", ".: go.uber.org/zap", []string{"the root depends on go.uber.org/zap"}},
