@@ -96,7 +96,12 @@ func PinOf(cert tls.Certificate) Pin {
 func LoadCertificate(certFile, keyFile string) (tls.Certificate, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("load the identity from %s and %s: %w", certFile, keyFile, mutualtls.Explain(err))
+		err = fmt.Errorf("load the identity from %s and %s: %w", certFile, keyFile, mutualtls.Explain(err))
+		var unreadable *mutualtls.CertificateError
+		if errors.As(err, &unreadable) {
+			err = fmt.Errorf("%w (%s)", err, unreadable.Hint())
+		}
+		return tls.Certificate{}, err
 	}
 	return cert, nil
 }
