@@ -115,7 +115,7 @@ func (p *Peer) setRaw(der []byte) {
 }
 
 // Presented reports whether the peer showed a certificate.
-func (p Peer) Presented() bool { return len(p.Raw) > 0 }
+func (p Peer) Presented() bool { return !p.Thumbprint.IsZero() || !p.SHA256.IsZero() }
 
 // Is reports whether pin names the peer's certificate.
 func (p Peer) Is(pin Pin) bool {
