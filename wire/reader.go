@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"bufio"
+	"io"
+	"sync"
+)
+
+// readerBuffer is the size of a reader's buffer: one TLS record.
+const readerBuffer = 16 << 10
+
+var readerBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readerBuffer) }}
+
+// ReaderOptions say how a [Reader] guards itself. The zero value is valid. One
+// value may serve any number of readers.
+type ReaderOptions struct {
+	Limits Limits
+	// Budget is shared with other readers; nil sets no common limit.
+	Budget *Budget
+	// TempDir is the directory for the temporary files of long data streams.
+	// Empty means os.TempDir().
+	TempDir string
+}
+
+// A Reader takes the items of the protocol from a connection: preamble, lines,
+// documents and data streams, in whatever order the conversation demands. What
+// the connection yields beyond an item stays in the Reader for the next.
+//
+// A Reader is for one goroutine at a time. It has no deadlines of its own:
+// they are the connection's business.
+type Reader struct {
+	src  io.Reader
+	opts *ReaderOptions
+	buf  *bufio.Reader // from readerBuffers; nil while parked
+
+	parked    [1]byte // the byte that ended Wait
+	hasParked bool
+
+	documents int64 // bytes of the Budget held for the last document
+}
+
+// NewReader returns a Reader on src. Nil options are the defaults.
+func NewReader(src io.Reader, opts *ReaderOptions) *Reader {
+	if opts == nil {
+		opts = new(ReaderOptions)
+	}
+	return &Reader{src: src, opts: opts}
+}
+
+func (r *Reader) limits() *Limits { return &r.opts.Limits }
+
+// readerSource is the connection as the buffer sees it: a byte that Wait took
+// comes first.
+type readerSource Reader
+
+func (s *readerSource) Read(p []byte) (int, error) {
+	if s.hasParked && len(p) > 0 {
+		s.hasParked = false
+		p[0] = s.parked[0]
+		return 1, nil
+	}
+	return s.src.Read(p)
+}
+
+func (r *Reader) buffered() *bufio.Reader {
+	if r.buf == nil {
+		r.buf = readerBuffers.Get().(*bufio.Reader)
+		r.buf.Reset((*readerSource)(r))
+	}
+	return r.buf
+}
+
+func (r *Reader) releaseBuffer() {
+	if r.buf != nil {
+		r.buf.Reset(nil)
+		readerBuffers.Put(r.buf)
+		r.buf = nil
+	}
+}
+
+// Buffered is the number of bytes that have come and were not consumed.
+func (r *Reader) Buffered() int {
+	n := 0
+	if r.hasParked {
+		n++
+	}
+	if r.buf != nil {
+		n += r.buf.Buffered()
+	}
+	return n
+}
+
+// Wait returns when there is a byte to read. While it waits the Reader holds
+// no buffer, so an idle connection costs next to nothing. After an error such
+// as a passed deadline it may be called again; nothing is lost.
+func (r *Reader) Wait() error {
+	if r.Buffered() > 0 {
+		return nil
+	}
+	r.releaseBuffer()
+	for range 100 {
+		n, err := r.src.Read(r.parked[:])
+		if n == 1 {
+			r.hasParked = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// Peek returns the next n bytes without consuming them, n being at most 16 KiB.
+// They are valid until the next call. When fewer are returned the error says
+// why; it is io.EOF at the connection's end.
+func (r *Reader) Peek(n int) ([]byte, error) { return r.buffered().Peek(n) }
+
+// Discard consumes n bytes, reading them first if need be.
+func (r *Reader) Discard(n int) (int, error) { return r.buffered().Discard(n) }
+
+// Read reads raw bytes, for a conversation that is not Halibut's. It makes the
+// Reader an io.Reader that yields what was peeked at first.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return r.buffered().Read(p)
+}
+
+// Close gives back the buffer and the Reader's share of the Budget. It does
+// not close the connection. Bytes that were not consumed are lost.
+func (r *Reader) Close() error {
+	r.ReleaseDocument()
+	r.hasParked = false
+	r.releaseBuffer()
+	return nil
+}
