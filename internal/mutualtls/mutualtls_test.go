@@ -494,8 +494,8 @@ func TestHandshakeEndsWithContext(t *testing.T) {
 	}
 }
 
-// TestOneWriteForEachRecord is the reason for DynamicRecordSizingDisabled: the
-// first messages of a connection would go out in pieces of 1.4 kB.
+// TestOneWriteForEachRecord is the reason for DynamicRecordSizingDisabled: on a
+// new connection 16 KiB would take four writes, the first of 1.2 kB.
 func TestOneWriteForEachRecord(t *testing.T) {
 	cert := newCertificate(t, "both", ecdsaKey(), nil)
 	config := mutualtls.Config{Certificate: cert}
