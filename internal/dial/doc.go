@@ -1,0 +1,2 @@
+// Package dial opens connections, and keeps those that are open and idle.
+package dial

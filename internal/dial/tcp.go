@@ -1,0 +1,28 @@
+package dial
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// KeepAlive finds a peer that is gone while nothing is under way, in about 65
+// seconds (docs/protocol.md section 7).
+var KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 10}
+
+// Func opens a connection, as net.Dialer.DialContext does.
+type Func func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// TCP connects to addr within limit, trying each address of its name. Limit
+// zero or less is none but ctx's own.
+func TCP(ctx context.Context, addr string, limit time.Duration, dial Func) (net.Conn, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	if dial == nil {
+		dial = (&net.Dialer{KeepAliveConfig: KeepAlive}).DialContext
+	}
+	return dial(ctx, "tcp", addr)
+}

@@ -1,0 +1,521 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// state is what a client's connection is waiting for.
+type state uint8
+
+const (
+	ready         state = iota // a request may be written
+	nextDue                    // listening: NEXT has to be said before the next request
+	awaitProceed               // listening: NEXT was said
+	awaitResponse              // a request was, or is being, written
+	awaitNext                  // polling: the service says NEXT before anything else
+)
+
+// Client makes calls over one connection, one at a time. Do and SendNull must
+// not run at the same time as each other; Close may be called at any time.
+type Client struct {
+	*link
+	polling bool // the service dialled: it says NEXT, this side PROCEED
+
+	// Guarded by link.mu.
+	state state
+	call  *Call // the call that waits for its response
+
+	signal chan struct{} // the reader tells the caller that state or call changed
+	ended  chan struct{} // the reading goroutine is done
+	onEnd  func(error)
+
+	late *wire.Streams // of the last response, for frames that may still follow; the reader's own
+}
+
+// Call is one request and what becomes of its response.
+type Call struct {
+	Request *wire.Request
+	// Receive takes the response. It runs in the connection's reading
+	// goroutine and before Do returns. It binds the data streams that it wants
+	// to the response's Streams; those are read after it.
+	Receive func(*wire.Response)
+	// Complete, if not nil, runs when the streams of the response are there
+	// too: for those who hand the response on before Do has returned.
+	Complete func(*wire.Response)
+	// Untyped says that Receive cannot know which husks are data streams: all
+	// that may be are then read, up to the next control line.
+	Untyped bool
+	// Started runs just before the first byte of the request is written. If it
+	// reports false the call is given up and the connection stays as it is.
+	Started func() bool
+	// Response stands in for the limit for the response's first byte; zero
+	// leaves it as configured, negative is none.
+	Response time.Duration
+
+	answered  bool
+	streamErr error // a stream of the response could not be stored
+}
+
+// Client starts the client's side of the conversation on an identified
+// connection. onEnd, if not nil, runs once, in the reading goroutine, when the
+// connection has ended.
+func (s *Session) Client(config *Config, onEnd func(error)) *Client {
+	c := &Client{
+		link:    s.link.start(config),
+		polling: s.Peer.Role == wire.RoleSubscriber,
+		signal:  make(chan struct{}, 1),
+		ended:   make(chan struct{}),
+		onEnd:   onEnd,
+	}
+	c.expect(c.config.Timeouts.Idle)
+	return c
+}
+
+// Run reads the connection until it ends. It is the client's reading
+// goroutine: somebody must run it, once.
+func (c *Client) Run() {
+	err := c.read()
+	c.fail(err)
+	_ = c.reader.Close()
+	close(c.ended)
+	if c.onEnd != nil {
+		c.onEnd(c.cause())
+	}
+}
+
+// Done is closed when the connection has ended; Err then tells why.
+func (c *Client) Done() <-chan struct{} { return c.closed }
+
+// Err is why the connection ended, nil while it has not.
+func (c *Client) Err() error { return c.cause() }
+
+// Do makes a call. It returns when the response and its streams have been
+// received, when the connection ended or when ctx did; the connection is
+// closed by everything but success and an error of encoding. Errors are
+// *CallError.
+func (c *Client) Do(ctx context.Context, call *Call) error {
+	if err := c.makeReady(ctx); err != nil {
+		return &CallError{Stage: Preparing, Err: err}
+	}
+	message, err := encodeRequest(call.Request)
+	if err != nil {
+		return &CallError{Stage: Preparing, Err: err}
+	}
+	defer message.free()
+	if err := c.begin(call); err != nil {
+		return &CallError{Stage: Preparing, Err: err}
+	}
+	if call.Started != nil && !call.Started() {
+		c.unbegin()
+		return &CallError{Stage: Preparing, Err: ErrGivenUp}
+	}
+	if n, err := c.send(ctx, message.bytes, call.Request.Streams); err != nil {
+		return c.abandon(call, n > 0, err)
+	}
+	c.expectResponse(call)
+	return c.await(ctx, call)
+}
+
+// SendNull sends the null request, which keeps a polling connection in use.
+func (c *Client) SendNull(ctx context.Context) error {
+	if err := c.makeReady(ctx); err != nil {
+		return err
+	}
+	c.setState(awaitNext)
+	c.expect(c.config.Timeouts.Control)
+	if _, err := c.write(nullRequest); err != nil {
+		c.fail(err)
+		return err
+	}
+	return nil
+}
+
+// Ready waits until the next request may be written. A polling service's
+// connection takes part in nothing else until then.
+func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx) }
+
+// makeReady brings the connection to where a request may be written: by NEXT
+// and PROCEED where this side dialled.
+func (c *Client) makeReady(ctx context.Context) error {
+	c.mu.Lock()
+	switch {
+	case c.err != nil:
+		c.mu.Unlock()
+		return c.err
+	case c.state == ready:
+		c.mu.Unlock()
+		return nil
+	case c.state == nextDue:
+		c.state = awaitProceed
+		c.mu.Unlock()
+		c.expect(c.config.Timeouts.Control)
+		if _, err := c.write(lineNext); err != nil {
+			c.fail(err)
+		}
+	default:
+		c.mu.Unlock()
+	}
+	return c.awaitState(ctx, ready)
+}
+
+func (c *Client) awaitState(ctx context.Context, want state) error {
+	for {
+		c.mu.Lock()
+		err, reached := c.err, c.state == want
+		c.mu.Unlock()
+		if err != nil || reached {
+			return err
+		}
+		select {
+		case <-c.signal:
+		case <-c.closed:
+		case <-ctx.Done():
+			c.fail(context.Cause(ctx))
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Client) begin(call *Call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.state, c.call = awaitResponse, call
+	return nil
+}
+
+func (c *Client) unbegin() {
+	c.mu.Lock()
+	c.state, c.call = ready, nil
+	c.mu.Unlock()
+}
+
+// longWrite is from where on a write is watched for the end of the context: a
+// shorter one ends in the socket's buffer.
+const longWrite = 32 << 10
+
+func (c *Client) send(ctx context.Context, message []byte, streams *wire.Streams) (int, error) {
+	c.expect(0)
+	if ctx.Done() != nil && (len(message) > longWrite || streams != nil) {
+		stop := context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)) })
+		defer stop()
+	}
+	return c.writeMessage(message, streams)
+}
+
+// expectResponse starts the limit for the response, unless it is there
+// already: then the reader has set another one.
+func (c *Client) expectResponse(call *Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != awaitResponse {
+		return
+	}
+	limit := call.Response
+	if limit == 0 {
+		limit = c.config.Timeouts.Response
+	}
+	c.expect(limit)
+}
+
+func (c *Client) await(ctx context.Context, call *Call) error {
+	for {
+		select {
+		case <-c.signal:
+			if c.isAnswered(call) {
+				return call.result()
+			}
+		case <-c.closed:
+			return c.abandon(call, true, c.cause())
+		case <-ctx.Done():
+			return c.abandon(call, true, context.Cause(ctx))
+		}
+	}
+}
+
+func (c *Client) isAnswered(call *Call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return call.answered
+}
+
+// abandon ends the connection under a call. It waits for the reading
+// goroutine, which may be using what the call's Receive owns.
+func (c *Client) abandon(call *Call, written bool, err error) error {
+	c.fail(err)
+	<-c.ended
+	if c.isAnswered(call) {
+		return call.result()
+	}
+	if cause := c.cause(); cause != nil && !errors.Is(cause, ErrClosed) {
+		err = cause
+	}
+	stage := Preparing
+	if written {
+		stage = Written
+	}
+	return &CallError{Stage: stage, Err: err}
+}
+
+// result is nil unless the response came and cannot be handed over whole.
+func (call *Call) result() error {
+	if call.streamErr != nil {
+		return &CallError{Stage: Receiving, Err: call.streamErr}
+	}
+	return nil
+}
+
+func (c *Client) setState(s state) {
+	c.mu.Lock()
+	c.state = s
+	c.mu.Unlock()
+}
+
+func (c *Client) notify() {
+	select {
+	case c.signal <- struct{}{}:
+	default:
+	}
+}
+
+// read is the reading goroutine's loop.
+func (c *Client) read() error {
+	for {
+		if err := c.park(); err != nil {
+			return c.parkError(err)
+		}
+		var err error
+		if call := c.waiting(); call != nil {
+			err = c.receive(call)
+		} else {
+			err = c.control()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) waiting() *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.call
+}
+
+// parkError says what it means that the connection ended, or stayed silent,
+// where it stood.
+func (c *Client) parkError(err error) error {
+	c.mu.Lock()
+	state := c.state
+	c.mu.Unlock()
+	timeouts := c.config.Timeouts
+	switch state {
+	case awaitResponse:
+		return readError(err, "the response", timeouts.Response)
+	case awaitProceed:
+		return readError(err, "PROCEED", timeouts.Control)
+	case awaitNext:
+		return readError(err, "NEXT", timeouts.Control)
+	}
+	err = readError(err, "the next call", timeouts.Idle)
+	var timeout *TimeoutError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ErrEnded
+	case errors.As(err, &timeout):
+		c.sayEnd(state)
+		return ErrIdle
+	}
+	return err
+}
+
+// control reads what is not a response: a control line, or a frame that came
+// late.
+func (c *Client) control() error {
+	if skipped, err := c.reader.SkipLateFrame(c.late); skipped || err != nil {
+		return err
+	}
+	line, err := c.reader.ReadLine()
+	if err != nil {
+		return readError(err, "the rest of a control line", c.config.Timeouts.Read)
+	}
+	c.mu.Lock()
+	state := c.state
+	c.mu.Unlock()
+	switch {
+	case line == "":
+		return nil
+	case line == wire.End:
+		return ErrEnded
+	case line == wire.Next && c.polling && state == awaitNext:
+		c.expect(c.config.Timeouts.Idle)
+		if _, err := c.write(lineProceed); err != nil {
+			return err
+		}
+	case line == wire.Proceed && !c.polling && state == awaitProceed:
+		c.expect(c.config.Timeouts.Idle)
+	default:
+		return unexpectedLine(state, line)
+	}
+	c.late = nil
+	c.setState(ready)
+	c.notify()
+	return nil
+}
+
+func unexpectedLine(s state, line string) error {
+	expected := "no word between two calls but END"
+	switch s {
+	case awaitProceed:
+		expected = "PROCEED"
+	case awaitNext:
+		expected = "NEXT or END"
+	}
+	return unexpected(expected, line)
+}
+
+// receive reads the response to call and its streams, and hands it over.
+func (c *Client) receive(call *Call) error {
+	if ended, err := c.reader.NextIs(wire.End); ended || err != nil {
+		return errors.Join(err, ErrEnded)
+	}
+	response, message, err := c.readResponse(call.Request.ID)
+	if err != nil {
+		return readError(err, "the rest of the response", c.config.Timeouts.Read)
+	}
+	if call.Receive != nil {
+		call.Receive(response)
+	}
+	if call.Untyped {
+		err = message.readAll()
+	} else {
+		err = message.readBound()
+	}
+	if err != nil && !notKept(err) {
+		_ = response.Streams.CloseAll()
+		return readError(err, "the rest of a data stream", c.config.Timeouts.Read)
+	}
+	call.streamErr = err
+	c.late = response.Streams
+	if call.Complete != nil {
+		call.Complete(response)
+	}
+	return c.finish(call)
+}
+
+// finish makes the connection ready for what follows the response and tells
+// the caller.
+func (c *Client) finish(call *Call) error {
+	next, limit := nextDue, c.config.Timeouts.Idle
+	switch {
+	case c.polling:
+		next, limit = awaitNext, c.config.Timeouts.Control
+	case c.late.Late() > 0:
+		// Frames that nobody asked for may follow, and their sender may wait in
+		// a write until they are taken. NEXT at once makes sure that a line is due.
+		next, limit = awaitProceed, c.config.Timeouts.Control
+	}
+	c.mu.Lock()
+	c.state, c.call = next, nil
+	call.answered = true
+	c.mu.Unlock()
+	c.expect(limit)
+	c.notify()
+	if next == awaitProceed {
+		_, err := c.write(lineNext)
+		return err
+	}
+	return nil
+}
+
+// Close ends the connection: with END where the protocol has a place for it.
+// It waits for the reading goroutine.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	state := c.state
+	c.mu.Unlock()
+	c.sayEnd(state)
+	c.fail(ErrClosed)
+	<-c.ended
+	return nil
+}
+
+// Abort ends the connection at once, for this reason, without a word.
+func (c *Client) Abort(err error) {
+	if err == nil {
+		err = ErrClosed
+	}
+	c.fail(err)
+}
+
+// endLimit is how long a peer that takes nothing any more may hold up the
+// closing of its connection.
+const endLimit = 5 * time.Second
+
+// sayEnd says END where NEXT would be due.
+func (c *Client) sayEnd(s state) {
+	if c.polling || s != nextDue || !c.writing.TryLock() {
+		return
+	}
+	defer c.writing.Unlock()
+	_ = c.conn.SetWriteDeadline(time.Now().Add(endLimit))
+	_, _ = c.conn.Write(lineEnd) // the connection is closed next: a peer that is gone needs no END
+}
+
+var (
+	lineNext    = []byte(wire.Next + "\r\n")
+	lineProceed = []byte(wire.Proceed + "\r\n")
+	lineEnd     = []byte(wire.End + "\r\n")
+	nullRequest = wire.AppendDeflated(nil, wire.AppendNullRequest(nil))
+)
+
+// message is an encoded message in a pooled buffer.
+type message struct {
+	bytes  []byte
+	pooled *[]byte
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// largestPooled keeps one large message from holding memory for ever.
+const largestPooled = 256 << 10
+
+func (m message) free() {
+	if cap(m.bytes) <= largestPooled {
+		*m.pooled = m.bytes[:0]
+		buffers.Put(m.pooled)
+	}
+}
+
+func encodeRequest(r *wire.Request) (message, error) {
+	return encode(func(dst []byte) ([]byte, error) { return wire.AppendRequest(dst, r) })
+}
+
+func encodeResponse(r *wire.Response) (message, error) {
+	return encode(func(dst []byte) ([]byte, error) { return wire.AppendResponse(dst, r) })
+}
+
+func encode(appendDocument func([]byte) ([]byte, error)) (message, error) {
+	scratch := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*scratch) <= largestPooled {
+			buffers.Put(scratch)
+		}
+	}()
+	document, err := appendDocument((*scratch)[:0])
+	if err != nil {
+		return message{}, err
+	}
+	*scratch = document[:0]
+	m := message{pooled: buffers.Get().(*[]byte)}
+	m.bytes = wire.AppendDeflated((*m.pooled)[:0], document)
+	return m, nil
+}

@@ -1,0 +1,174 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// incoming is a message whose data streams are still to be read.
+type incoming struct {
+	reader  *wire.Reader
+	streams *wire.Streams
+	husks   []wire.Husk // all that are, or look like, data streams
+}
+
+// readResponse reads one message, which has to be the response to the request
+// with this id.
+func (l *link) readResponse(id string) (*wire.Response, incoming, error) {
+	parsed, husks, err := l.readMessage()
+	if err != nil {
+		return nil, incoming{}, err
+	}
+	response := parsed.Response
+	switch {
+	case response == nil:
+		return nil, incoming{}, unexpected("a response", "a request")
+	case response.ID != id:
+		return nil, incoming{}, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
+	}
+	response.Streams = wire.NewStreams(l.config.Reader.Limits)
+	return response, incoming{l.reader, response.Streams, husks}, nil
+}
+
+// readRequest reads one message, which has to be a request; nil is the null
+// request.
+func (l *link) readRequest() (*wire.Request, incoming, error) {
+	parsed, husks, err := l.readMessage()
+	if err != nil {
+		return nil, incoming{}, err
+	}
+	request := parsed.Request
+	switch {
+	case parsed.Response != nil:
+		return nil, incoming{}, unexpected("a request", "a response")
+	case request == nil:
+		return nil, incoming{}, nil
+	}
+	request.Streams = wire.NewStreams(l.config.Reader.Limits)
+	return request, incoming{l.reader, request.Streams, husks}, nil
+}
+
+func (l *link) readMessage() (wire.Message, []wire.Husk, error) {
+	document, err := l.reader.ReadDocument()
+	if err != nil {
+		return wire.Message{}, nil, err
+	}
+	parsed, err := wire.ParseMessage(document, l.config.Reader.Limits.MaxDepth())
+	if err != nil {
+		return wire.Message{}, nil, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
+	}
+	return parsed, wire.Husks(document), nil
+}
+
+// readBound reads the streams that decoded values hold, and those that say
+// they are streams. What else looks like one may follow, and is read over
+// where a control line is due.
+func (in *incoming) readBound() error {
+	if err := in.bindRest(); err != nil {
+		return err
+	}
+	return in.reader.ReadStreams(in.streams)
+}
+
+// readBoundBut reads the streams as readBound does, all but the one that a
+// method wants to read from the connection itself: that one is opened, unless
+// others follow it. done is called when the method has read it; live reports
+// whether it will be.
+func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (live bool, err error) {
+	if err := in.bindRest(); err != nil {
+		return false, err
+	}
+	for in.streams.Pending() > 1 {
+		if _, err := in.reader.ReadFrame(in.streams); err != nil {
+			return false, err
+		}
+	}
+	for id := range in.streams.Missing() {
+		if last, _ := in.streams.Lookup(id); last == stream {
+			_, err := in.reader.OpenFrame(in.streams, done)
+			return err == nil, err
+		}
+	}
+	return false, in.reader.ReadStreams(in.streams)
+}
+
+func (in *incoming) bindRest() error {
+	for _, h := range in.husks {
+		if _, bound := in.streams.Lookup(h.ID); bound {
+			continue
+		}
+		var err error
+		if h.Certain {
+			_, err = in.streams.Bind(h.ID, h.Length)
+		} else {
+			err = in.streams.Allow(h.ID, h.Length)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAll reads every stream that may be one, for a receiver that does not
+// know the types: what has not come when the control line does was none.
+func (in *incoming) readAll() error {
+	certain := 0
+	for _, h := range in.husks {
+		if _, err := in.streams.Bind(h.ID, h.Length); err != nil {
+			return err
+		}
+		if h.Certain {
+			certain++
+		}
+	}
+	if certain == len(in.husks) {
+		return in.reader.ReadStreams(in.streams)
+	}
+	for in.streams.Pending() > 0 {
+		if line, err := in.lineFollows(); err != nil {
+			return err
+		} else if line {
+			break
+		}
+		if _, err := in.reader.ReadFrame(in.streams); err != nil {
+			return err
+		}
+	}
+	return in.forget()
+}
+
+func (in *incoming) lineFollows() (bool, error) {
+	for _, line := range []string{wire.Next, wire.End} {
+		if follows, err := in.reader.NextIs(line); follows || err != nil {
+			return follows, err
+		}
+	}
+	return false, nil
+}
+
+// forget takes what did not come for what it was: not a stream. One that says
+// it is has to come.
+func (in *incoming) forget() error {
+	for _, h := range in.husks {
+		if !h.Certain {
+			continue
+		}
+		for id := range in.streams.Missing() {
+			if id == h.ID {
+				return unexpected("data stream "+id.String(), "a control line")
+			}
+		}
+	}
+	in.streams.ForgetMissing()
+	return nil
+}
+
+// notKept reports whether err says only that a stream could not be stored: the
+// conversation can go on then.
+func notKept(err error) bool {
+	var spool *wire.SpoolError
+	return errors.As(err, &spool)
+}

@@ -1,0 +1,168 @@
+package exchange
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// Conn is what a conversation runs over. Deadlines may be set while a read is
+// pending, as for a net.Conn.
+type Conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// Timeouts are the waits of a conversation; zero or less means no limit.
+type Timeouts struct {
+	Read     time.Duration // a read inside a message
+	Write    time.Duration // a write
+	Control  time.Duration // the control line that follows at once: PROCEED, or NEXT after a response
+	Response time.Duration // the first byte of a response
+	Request  time.Duration // the first byte of a request
+	Next     time.Duration // NEXT or END after a response that this side sent
+	Idle     time.Duration // a client's connection between two calls
+}
+
+// Config is what the conversations of one runtime share.
+type Config struct {
+	Timeouts Timeouts
+	Reader   wire.ReaderOptions
+}
+
+// link is a connection with its reader, the deadlines of its reads and
+// writes, and the reason of its end.
+type link struct {
+	conn   Conn
+	config *Config
+	reader *wire.Reader
+
+	// perRead is the limit of each read; only the reading goroutine uses it.
+	perRead time.Duration
+
+	writing sync.Mutex // held over a write, so that END never splits one
+
+	mu     sync.Mutex
+	err    error         // why the connection ended, once it has
+	closed chan struct{} // closed with err set
+}
+
+func newLink(conn Conn, reader *wire.ReaderOptions) *link {
+	l := &link{conn: conn, closed: make(chan struct{})}
+	l.reader = wire.NewReader(deadlineReader{l}, reader)
+	return l
+}
+
+// start begins the conversation: from here on each read and write has a limit
+// of its own.
+func (l *link) start(config *Config) *link {
+	l.config = config
+	return l
+}
+
+// deadlineReader renews the read deadline before every read that is inside a
+// message: the limit is for silence, not for the whole.
+type deadlineReader struct{ l *link }
+
+func (r deadlineReader) Read(p []byte) (int, error) {
+	if r.l.perRead > 0 {
+		if err := r.l.conn.SetReadDeadline(time.Now().Add(r.l.perRead)); err != nil {
+			return 0, err
+		}
+	}
+	return r.l.conn.Read(p)
+}
+
+// expect sets the limit for the next byte. It may be called while the reading
+// goroutine is parked.
+func (l *link) expect(limit time.Duration) {
+	var deadline time.Time
+	if limit > 0 {
+		deadline = time.Now().Add(limit)
+	}
+	_ = l.conn.SetReadDeadline(deadline) // a closed connection tells the pending read itself
+}
+
+// park waits, under the deadline that was set last, until a byte is there.
+func (l *link) park() error {
+	l.perRead = 0
+	if err := l.reader.Wait(); err != nil {
+		return err
+	}
+	l.perRead = l.config.Timeouts.Read
+	return nil
+}
+
+// write writes p as a whole under the write limit. n is how many bytes the
+// connection took: none, when not one of them can have reached the peer.
+func (l *link) write(p []byte) (n int, err error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.writeLocked(p)
+}
+
+func (l *link) writeLocked(p []byte) (n int, err error) {
+	if limit := l.config.Timeouts.Write; limit > 0 {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+			return 0, err
+		}
+	}
+	n, err = l.conn.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Err: err}
+	}
+	return n, err
+}
+
+// deadlineWriter writes to the link, each write under its own deadline, for
+// streams that are written piece by piece.
+type deadlineWriter struct{ l *link }
+
+func (w deadlineWriter) Write(p []byte) (int, error) { return w.l.writeLocked(p) }
+
+// writeMessage writes a message and then its streams, which 4.4.8 wants in
+// writes of their own. n counts as in write.
+func (l *link) writeMessage(message []byte, streams *wire.Streams) (n int, err error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	n, err = l.writeLocked(message)
+	if err != nil || streams == nil {
+		return n, err
+	}
+	return n, wire.WriteStreams(deadlineWriter{l}, nil, streams)
+}
+
+// fail ends the connection for this reason, unless it ended before.
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	if l.err == nil {
+		l.err = err
+		close(l.closed)
+	}
+	l.mu.Unlock()
+	_ = l.conn.Close()
+}
+
+// cause is why the connection ended, nil while it has not.
+func (l *link) cause() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// readError puts the end of a connection into this package's words.
+func readError(err error, waiting string, limit time.Duration) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &TimeoutError{Waiting: waiting, Limit: limit, Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
+	default:
+		return err
+	}
+}
