@@ -1,0 +1,75 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// call is one Send. What stands below its queue is guarded by the queue's lock;
+// once over is set, its outcome does not change.
+type call struct {
+	ctx      context.Context
+	request  *wire.Request
+	pins     []string
+	pickUp   time.Duration
+	sent     time.Time
+	deadline time.Time     // of the pick-up; zero: none
+	ended    chan struct{} // one signal, after over was set by another goroutine than Send's
+	queue    *memoryQueue
+
+	number   uint64 // its place in the queue
+	stage    Stage
+	holder   *delivery // the collector that has it, or had it when it was over
+	returned error     // why the last collector gave it back
+	returner Peer      // who that was
+	over     bool
+	response *wire.Response
+	err      error
+
+	previous, next *call
+	first          delivery // holder of most calls, allocated with them
+}
+
+func newCall(ctx context.Context, req *wire.Request, opts SendOptions) *call {
+	c := &call{ctx: ctx, request: req, pins: opts.Pins, pickUp: opts.PickUp, sent: time.Now()}
+	if c.pickUp == 0 {
+		c.pickUp = DefaultPickUp
+	}
+	if c.pickUp > 0 {
+		c.deadline = c.sent.Add(c.pickUp)
+	}
+	return c
+}
+
+// giveUp ends the call because its context has ended. It returns nil if the call
+// was over before.
+func (c *call) giveUp() error {
+	q := c.queue
+	q.mu.Lock()
+	if c.over {
+		q.mu.Unlock()
+		return nil
+	}
+	q.end(c, nil, nil)
+	q.mu.Unlock()
+	c.holder.abandon(context.Cause(c.ctx))
+	return Cancelled(c.ctx, c.stage, q.subscription, c.peer())
+}
+
+// peer is who holds the request, or held it last.
+func (c *call) peer() Peer {
+	if c.holder == nil {
+		return c.returner
+	}
+	return c.holder.peer
+}
+
+func (c *call) failure(err error) *Error {
+	return &Error{Stage: c.stage, Subscription: c.queue.subscription, Peer: c.peer(), Err: err}
+}
+
+func (c *call) notCollected() *Error {
+	return c.failure(&NotCollectedError{PickUp: c.pickUp, Returned: c.returned})
+}

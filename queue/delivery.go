@@ -1,0 +1,42 @@
+package queue
+
+import (
+	"context"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// A Delivery is a request in the hands of the collector that got it from Next.
+// Exactly one of Respond, Fail and Return must be called; further calls do
+// nothing. All methods may be called from any goroutine.
+type Delivery interface {
+	// Request is what to send. It must not be changed.
+	Request() *wire.Request
+
+	// Context ends when the caller has given up or the queue is closed; the
+	// collector then breaks the exchange off. It does not end by Respond, Fail
+	// or Return, nor by the pick-up limit. Its deadline is the caller's, where
+	// the queue knows it; it carries none of the caller's values.
+	Context() context.Context
+
+	// Started is called just before the first byte is written to the peer.
+	// From here on the request cannot be returned. When it reports false the
+	// caller has given up, and was told that nothing was sent: nothing may be
+	// written then.
+	Started() bool
+
+	// Respond hands the response to the caller and reports whether there was
+	// one who waits. If not, the response and its streams still belong to the
+	// collector, which closes them.
+	Respond(*wire.Response) bool
+
+	// Fail ends the caller's wait with an *Error that wraps err, at the stage
+	// that the request has reached.
+	Fail(err error)
+
+	// Return gives the request back because its connection died, for the reason
+	// err, before the first byte was written. The request takes its old place,
+	// at the head of the queue; if its pick-up time is over the caller's wait
+	// ends with ErrNotCollected. After Started, Return is Fail.
+	Return(err error)
+}
