@@ -1,13 +1,22 @@
 package wire
 
-// Late is the number of frames that may still come, and are read over by
+// TakeLate takes out what frames may still come after the others, for
 // [Reader.SkipLateFrame]: those that were only allowed, and those that come
-// again.
-func (s *Streams) Late() int {
-	if s == nil {
-		return 0
+// again. It is nil when there are none. From then on the Streams may be used by
+// one goroutine and what was taken out by another.
+func (s *Streams) TakeLate() *Streams {
+	if s == nil || s.late == 0 {
+		return nil
 	}
-	return s.late
+	late := &Streams{limit: s.limit, allowed: s.allowed, late: s.late}
+	for i := range s.list {
+		if e := &s.list[i]; e.repeats > 0 {
+			late.list = append(late.list, *e)
+			e.repeats = 0
+		}
+	}
+	s.allowed, s.late = nil, 0
+	return late
 }
 
 // ForgetMissing drops the bound streams whose frames have not come, for a

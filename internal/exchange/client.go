@@ -404,7 +404,7 @@ func (c *Client) receive(call *Call) error {
 		return readError(err, "the rest of a data stream", c.config.Timeouts.Read)
 	}
 	call.streamErr = err
-	c.late = response.Streams
+	c.late = response.Streams.TakeLate()
 	if call.Complete != nil {
 		call.Complete(response)
 	}
@@ -418,7 +418,7 @@ func (c *Client) finish(call *Call) error {
 	switch {
 	case c.polling:
 		next, limit = awaitNext, c.config.Timeouts.Control
-	case c.late.Late() > 0:
+	case c.late != nil:
 		// Frames that nobody asked for may follow, and their sender may wait in
 		// a write until they are taken. NEXT at once makes sure that a line is due.
 		next, limit = awaitProceed, c.config.Timeouts.Control

@@ -90,7 +90,7 @@ func (s *Service) serveOne(ctx context.Context) error {
 		_ = request.Streams.CloseAll()
 		return readError(err, "the rest of a data stream", s.config.Timeouts.Read)
 	}
-	s.late = request.Streams
+	s.late = request.Streams.TakeLate()
 	if read == nil {
 		s.expect(0)
 	}

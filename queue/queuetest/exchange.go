@@ -37,10 +37,10 @@ func responseReachesItsCaller(f *fixture) {
 
 func requestArrivesWhole(f *fixture) {
 	want := request("whole")
-	want.Params = wire.Raw{5, 0, 0, 0, 0}
+	want.Params = wire.Raw{Type: wire.KindArray, Data: []byte{5, 0, 0, 0, 0}}
 	f.enqueueRequest(want, queue.SendOptions{})
 	got := f.next(alice, "whole").Request()
-	if got.ActivityID != want.ActivityID || got.Service != want.Service || got.Method != want.Method || string(got.Params) != string(want.Params) {
+	if got.ActivityID != want.ActivityID || got.Service != want.Service || got.Method != want.Method || string(got.Params.Data) != string(want.Params.Data) {
 		f.Errorf("the delivered request is %+v, want %+v", got, want)
 	}
 }

@@ -1,0 +1,136 @@
+package halibut
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/halibut-go/halibut/internal/dial"
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/internal/mutualtls"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// connect dials an endpoint and takes the connection to where both sides know
+// each other. Whoever runs the conversation closes it. Errors are *Error.
+func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, Peer, error) {
+	if serverName == "" {
+		serverName = to.ServerName()
+	}
+	conn, err := dial.TCP(ctx, to.Addr(), rt.limits.Connect, rt.options.DialContext)
+	if err != nil {
+		return nil, Peer{}, rt.connectError(ctx, to, nil, err)
+	}
+	session, peer, err := rt.introduce(ctx, conn, to, serverName, self, reader)
+	if err != nil {
+		_ = conn.Close()
+		return nil, Peer{}, rt.connectError(ctx, to, conn.RemoteAddr(), err)
+	}
+	return session, peer, nil
+}
+
+// introduce does handshake and identification under one deadline.
+func (rt *Runtime) introduce(ctx context.Context, conn net.Conn, to Endpoint, serverName string, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, Peer, error) {
+	if limit := rt.limits.Handshake; limit > 0 {
+		_ = conn.SetDeadline(time.Now().Add(limit))
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	secured, err := mutualtls.DialHandshake(ctx, conn, rt.dialTLS(to, serverName))
+	if err != nil {
+		return nil, Peer{}, err
+	}
+	session, err := exchange.Dial(secured, reader, self)
+	if err != nil {
+		return nil, Peer{}, err
+	}
+	if !stop() {
+		return nil, Peer{}, ctx.Err() // it has ended, and the connection with it
+	}
+	peer := newPeer(new(secured.ConnectionState()), conn.RemoteAddr())
+	return session, peer, conn.SetDeadline(time.Time{})
+}
+
+// connectError puts into words why no conversation began.
+func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr, err error) *Error {
+	e := &Error{Code: CodeConnect, Outcome: NotSent, Phase: PhaseConnecting, Endpoint: to.String(), cause: err}
+	if addr != nil {
+		e.Addr = addr.String()
+	}
+	var (
+		mismatch    *unexpectedCertificateError
+		certificate *mutualtls.CertificateError
+		protocol    *wire.ProtocolError
+		lookup      *net.DNSError
+	)
+	switch {
+	case ctx.Err() != nil:
+		e.Code, e.Message = contextCode(ctx), "gave up while connecting: "+ctx.Err().Error()
+		e.cause = contextCause(ctx)
+	case errors.As(err, &mismatch):
+		e.Code, e.Expected, e.Received = CodeUntrusted, mismatch.Expected, mismatch.Received
+		e.Message = mismatch.Error()
+		e.Hint = "The peer may have a new certificate, the address may lead to another machine, or something between intercepts TLS: compare the pin with the peer's own before you trust it"
+	case errors.As(err, &certificate):
+		e.Code, e.Message, e.Hint = CodeUntrusted, "the TLS handshake failed: "+err.Error(), certificate.Hint()
+	case errors.Is(err, exchange.ErrRejected):
+		e.Code = CodeUntrusted
+		e.Message = "the peer closed the connection before it identified itself"
+		e.Hint = "It may not trust our certificate " + rt.own.String() + ", or it was shutting down"
+	case errors.As(err, &protocol):
+		e.Code, e.Message = CodeProtocol, err.Error()
+		e.Hint = "What listens there may not be Halibut"
+	case errors.As(err, &lookup):
+		e.Message = "the host name was not found: " + err.Error()
+	default:
+		e.Message = "could not connect: " + err.Error()
+	}
+	return e
+}
+
+// lasting reports whether trying again at once cannot help.
+func lasting(err error) bool {
+	var (
+		e           *Error
+		lookup      *net.DNSError
+		mismatch    *unexpectedCertificateError
+		certificate *mutualtls.CertificateError
+	)
+	return !errors.As(err, &e) || e.Outcome != NotSent ||
+		errors.As(err, &mismatch) || errors.As(err, &certificate) ||
+		(errors.As(err, &lookup) && lookup.IsNotFound) ||
+		e.Code == CodeCanceled || e.Code == CodeDeadline || e.Code == CodeClosed || e.Code == CodeProtocol ||
+		e.Code == CodeTypeNotAllowed || e.Code == CodeLimit || e.Code == CodeStream
+}
+
+// contextCode is the code of a context that ended: the runtime's own end comes
+// as a cause.
+func contextCode(ctx context.Context) Code {
+	switch {
+	case errors.Is(context.Cause(ctx), ErrClosed):
+		return CodeClosed
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return CodeDeadline
+	default:
+		return CodeCanceled
+	}
+}
+
+func contextCause(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrClosed) {
+		return cause
+	}
+	return ctx.Err()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

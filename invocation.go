@@ -1,0 +1,211 @@
+package halibut
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"runtime/debug"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// handler answers the requests of all connections of a runtime.
+type handler Runtime
+
+// invocation is one request that is being answered.
+type invocation struct {
+	rt      *Runtime
+	request *wire.Request
+	method  *method
+	args    []reflect.Value // the context is the first
+	live    *wire.DataStream
+	refused *wire.ServerError // the method is not run: this is the answer
+}
+
+// Prepare implements [exchange.Handler].
+func (h *handler) Prepare(_ context.Context, request *wire.Request) exchange.Invocation {
+	rt := (*Runtime)(h)
+	inv := &invocation{rt: rt, request: request}
+	if err := inv.resolve(); err != nil {
+		inv.refused = err
+		inv.live = nil
+	}
+	return inv
+}
+
+// resolve finds the method and decodes its arguments.
+func (inv *invocation) resolve() *wire.ServerError {
+	found := inv.rt.services.find(inv.request.Service)
+	if found == nil {
+		return serviceNotFound(inv.request.Service)
+	}
+	overloads := found.find(inv.request.Method)
+	if len(overloads) == 0 {
+		return methodNotFound(found, inv.request.Method)
+	}
+	var room [4]wire.Raw
+	raw := inv.request.Args(room[:0])
+	m, refused := inv.rt.choose(overloads, raw)
+	if refused != nil {
+		return refused
+	}
+	inv.method = m
+	inv.args = make([]reflect.Value, len(raw)+1)
+	for i, param := range m.params {
+		if err := inv.decode(i, param, raw[i]); err != nil {
+			return inv.misfit(overloads, raw, i, err)
+		}
+	}
+	return nil
+}
+
+func (inv *invocation) decode(i int, param reflect.Type, raw wire.Raw) error {
+	if param == readerType {
+		return inv.decodeLive(i, raw)
+	}
+	arg := reflect.New(param).Elem()
+	inv.args[i+1] = arg
+	return inv.rt.codec.DecodeValue(raw, inv.request.Streams, arg)
+}
+
+// decodeLive binds the stream that the method reads from the connection.
+func (inv *invocation) decodeLive(i int, raw wire.Raw) error {
+	var stream *wire.DataStream
+	if err := inv.rt.codec.Decode(raw, inv.request.Streams, &stream); err != nil {
+		return err
+	}
+	if stream == nil {
+		return errors.New("a data stream is needed here, not null")
+	}
+	inv.live = stream
+	return nil
+}
+
+// misfit is the answer to an argument that its parameter cannot take.
+func (inv *invocation) misfit(overloads []*method, raw []wire.Raw, i int, err error) *wire.ServerError {
+	var unknown *wire.TypeError
+	if errors.As(err, &unknown) {
+		return &wire.ServerError{
+			Message: fmt.Sprintf("argument %d of %s.%s: %v", i+1, inv.request.Service, inv.request.Method, err),
+			Details: typeNotAllowedMarker + err.Error(),
+		}
+	}
+	refused := undecided(overloads, raw)
+	refused.Message += fmt.Sprintf("argument %d does not fit: %v\n", i+1, err)
+	return refused
+}
+
+// choose picks the overload: the exact match in .NET's sense, else the only one
+// that fits when numbers and texts may be converted.
+func (rt *Runtime) choose(overloads []*method, raw []wire.Raw) (*method, *wire.ServerError) {
+	var counted []*method
+	for _, m := range overloads {
+		if len(m.params) == len(raw) {
+			counted = append(counted, m)
+		}
+	}
+	switch len(counted) {
+	case 0:
+		return nil, undecided(overloads, raw)
+	case 1:
+		return counted[0], nil // what its arguments lack is told by decoding them
+	}
+	var exact, liberal []*method
+	for _, m := range counted {
+		switch rt.fit(m, raw) {
+		case wire.Exact:
+			exact = append(exact, m)
+		case wire.Liberal:
+			liberal = append(liberal, m)
+		}
+	}
+	switch {
+	case len(exact) == 1:
+		return exact[0], nil
+	case len(exact) > 1:
+		return nil, ambiguous(exact, raw)
+	case len(liberal) == 1:
+		return liberal[0], nil
+	case len(liberal) > 1:
+		return nil, ambiguous(liberal, raw)
+	default:
+		return nil, undecided(counted, raw)
+	}
+}
+
+// fit is how well the worst of the arguments fits.
+func (rt *Runtime) fit(m *method, raw []wire.Raw) wire.Fit {
+	worst := wire.Exact
+	for i, param := range m.params {
+		if param == readerType {
+			param = reflect.TypeFor[*wire.DataStream]()
+		}
+		worst = min(worst, rt.codec.Fit(raw[i], param))
+	}
+	return worst
+}
+
+// Live implements [exchange.Invocation].
+func (inv *invocation) Live() *wire.DataStream { return inv.live }
+
+// Refuse implements [exchange.Invocation].
+func (inv *invocation) Refuse(err error) {
+	inv.refused = &wire.ServerError{
+		Message: "the request could not be received: " + err.Error(),
+		Details: notReceivedMarker + err.Error(),
+	}
+}
+
+// Run implements [exchange.Invocation].
+func (inv *invocation) Run(ctx context.Context) *wire.Response {
+	response := &wire.Response{ID: inv.request.ID, Error: inv.refused}
+	if inv.refused != nil {
+		return response
+	}
+	result, failure := inv.call(ctx)
+	if failure == nil {
+		var err error
+		response.Result, err = inv.rt.codec.EncodeResultValue(nil, &response.Streams, result)
+		if err != nil {
+			inv.rt.log.Error("a result cannot be sent", "service", inv.method.service, "method", inv.method.name, "error", err)
+			failure = invocationFailed("System.InvalidOperationException", "the result of the method cannot be sent: "+err.Error())
+			response.Streams, response.Result = nil, wire.Raw{}
+		}
+	}
+	response.Error = failure
+	return response
+}
+
+// call runs the method. A panic ends the call and nothing else: the caller gets
+// a fixed text and an id, under which the log has the rest.
+func (inv *invocation) call(ctx context.Context) (result reflect.Value, failure *wire.ServerError) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			id := rand.Text()
+			inv.rt.log.Error("a service panicked", "service", inv.method.service, "method", inv.method.name,
+				"id", id, "panic", cause, "stack", string(debug.Stack()))
+			failure = invocationFailed("System.Exception", "the service failed unexpectedly; its log has the reason under the id "+id)
+		}
+	}()
+	inv.args[0] = reflect.ValueOf(ctx)
+	if inv.live != nil {
+		source, err := inv.live.Open()
+		if err != nil {
+			return result, userError(err)
+		}
+		defer source.Close()
+		inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
+	}
+	out := inv.method.fn.Call(inv.args)
+	if err, _ := out[len(out)-1].Interface().(error); err != nil {
+		return result, userError(err)
+	}
+	if len(out) == 2 {
+		result = out[0]
+	}
+	return result, nil
+}

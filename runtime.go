@@ -1,0 +1,285 @@
+package halibut
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/halibut-go/halibut/internal/dial"
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/internal/mutualtls"
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// Options are what a runtime may be told. A nil *Options and zero fields are
+// valid. They must not be changed after New.
+type Options struct {
+	// Services are what peers may call, through Serve and Poll. Nil: none.
+	Services *Services
+	// Authorizer decides about every peer that connects to Serve. Nil admits
+	// nobody. Peers that this side dials are told by the endpoint's pins.
+	Authorizer Authorizer
+	// Queues are where calls to polling services wait. Nil: in memory. The
+	// runtime does not close a provider that it was given.
+	Queues queue.Provider
+	// Limits are waits and sizes.
+	Limits Limits
+	// Types are the Go types that .NET type names stand for where a value's
+	// type is not given by the place it stands in. No other name ever makes a
+	// value.
+	Types map[string]reflect.Type
+	// Logger gets what happens to connections. Nil is silent.
+	Logger *slog.Logger
+	// TempDir is where received data streams that do not fit into memory are
+	// kept. "": os.TempDir().
+	TempDir string
+	// GetCertificate, if not nil, gives the certificate for each connection
+	// that is accepted, and GetClientCertificate for each that is dialled, in
+	// place of the one that New got: a certificate can be replaced so without
+	// a restart.
+	GetCertificate       func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	GetClientCertificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	// MinTLS is the lowest TLS version, tls.VersionTLS12 where it is zero.
+	MinTLS uint16
+	// DialContext opens connections in place of a net.Dialer.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Runtime is one side of Halibut: it makes calls, offers services, or both, on
+// any number of connections. All methods may be called from any goroutine.
+type Runtime struct {
+	options  Options
+	limits   Limits
+	own      Pin // the certificate that New got
+	log      *slog.Logger
+	codec    *wire.Codec
+	services *Services
+
+	queues    queue.Provider
+	ownQueues bool
+	pool      dial.Pool[Endpoint, *exchange.Client]
+
+	identity   mutualtls.Config
+	serverTLS  *tls.Config
+	clientTLS  sync.Map // of tlsKey to *tls.Config: one for each endpoint
+	handshakes chan struct{}
+
+	connections atomic.Uint64 // numbers those of polling services
+
+	calling   exchange.Config // calls to listening services
+	answering exchange.Config // a listening service
+	passing   exchange.Config // requests to polling services
+	polling   exchange.Config // a polling service
+
+	life    context.Context // ends with Close, or with Shutdown at its latest
+	endLife context.CancelCauseFunc
+	work    sync.WaitGroup // Serve, Poll, and what they and calls have started
+
+	mu       sync.Mutex
+	draining chan struct{} // closed when Shutdown or Close begins
+	drained  map[drainer]struct{}
+}
+
+// New makes a runtime with the certificate that it presents to its peers, in
+// both directions. It starts nothing.
+func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
+	if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
+		return nil, fmt.Errorf("halibut: the certificate has no %s; GenerateCertificate and LoadCertificate make complete ones",
+			map[bool]string{true: "private key", false: "content"}[len(cert.Certificate) > 0])
+	}
+	rt := &Runtime{
+		own:      PinSHA1(cert.Certificate[0]),
+		draining: make(chan struct{}),
+		drained:  make(map[drainer]struct{}),
+	}
+	if opts != nil {
+		rt.options = *opts
+	}
+	rt.limits = rt.options.Limits.withDefaults()
+	rt.log = rt.options.Logger
+	if rt.log == nil {
+		rt.log = slog.New(slog.DiscardHandler)
+	}
+	rt.codec = &wire.Codec{Types: rt.options.Types}
+	rt.services = rt.options.Services
+	rt.pool.MaxOpen, rt.pool.MaxIdle = rt.limits.PoolConnections, rt.limits.PoolIdleConnections
+	if rt.limits.Handshakes > 0 {
+		rt.handshakes = make(chan struct{}, rt.limits.Handshakes)
+	}
+	rt.queues = rt.options.Queues
+	if rt.queues == nil {
+		rt.queues = queue.NewMemory(&queue.Options{Length: rt.limits.QueueLength})
+		rt.ownQueues = true
+	}
+	rt.life, rt.endLife = context.WithCancelCause(context.Background())
+	rt.configureTLS(cert)
+	rt.configureExchange()
+	return rt, nil
+}
+
+func (rt *Runtime) configureTLS(cert tls.Certificate) {
+	rt.identity = mutualtls.Config{
+		Certificate:          cert,
+		GetCertificate:       rt.options.GetCertificate,
+		GetClientCertificate: rt.options.GetClientCertificate,
+		MinVersion:           rt.options.MinTLS,
+	}
+	rt.serverTLS = rt.identity.Server()
+}
+
+type tlsKey struct {
+	endpoint   Endpoint
+	serverName string
+}
+
+// dialTLS is the TLS configuration for an endpoint, made once.
+func (rt *Runtime) dialTLS(to Endpoint, serverName string) *tls.Config {
+	key := tlsKey{to, serverName}
+	if config, ok := rt.clientTLS.Load(key); ok {
+		return config.(*tls.Config)
+	}
+	identity := rt.identity
+	identity.Verify = to.verify()
+	config, _ := rt.clientTLS.LoadOrStore(key, identity.Client(serverName))
+	return config.(*tls.Config)
+}
+
+func (rt *Runtime) configureExchange() {
+	l := rt.limits
+	shared := exchange.Config{
+		Timeouts: exchange.Timeouts{Read: l.Read, Write: l.Write, Control: l.Read, Response: l.Response},
+		Reader: wire.ReaderOptions{
+			Limits: wire.Limits{
+				Line: l.Line, Document: l.Document, Depth: l.Depth,
+				Streams: l.Streams, StreamMemory: l.StreamMemory,
+				Documents: l.DocumentsMemory, SpoolMemory: l.StreamsMemory, SpoolFiles: l.TemporaryFiles,
+			},
+			TempDir: rt.options.TempDir,
+		},
+	}
+	shared.Reader.Budget = wire.NewBudget(shared.Reader.Limits)
+	rt.calling, rt.answering, rt.passing, rt.polling = shared, shared, shared, shared
+	rt.calling.Timeouts.Idle = l.PoolIdle
+	rt.answering.Timeouts.Request, rt.answering.Timeouts.Next = l.NextRequest, l.NextRequest
+	rt.polling.Timeouts.Request = l.PollRequest
+}
+
+// drainer is a connection that can be asked to come to its end.
+type drainer interface{ Drain() }
+
+// enter counts a piece of work of the runtime, which rt.work.Done ends. It
+// fails once the runtime is closing.
+func (rt *Runtime) enter() error {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.isDraining() {
+		return ErrClosed
+	}
+	rt.work.Add(1)
+	return nil
+}
+
+// begin enters, and binds ctx to the life of the runtime.
+func (rt *Runtime) begin(ctx context.Context) (context.Context, func(), error) {
+	if err := rt.enter(); err != nil {
+		return nil, nil, err
+	}
+	ctx, unbind := rt.bind(ctx)
+	return ctx, func() { unbind(); rt.work.Done() }, nil
+}
+
+// bind makes ctx end with the runtime's life too.
+func (rt *Runtime) bind(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(rt.life, func() { cancel(ErrClosed) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+func (rt *Runtime) isDraining() bool {
+	select {
+	case <-rt.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// watchDrain has d drained when the runtime is, until the returned function is
+// called.
+func (rt *Runtime) watchDrain(d drainer) (forget func()) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.isDraining() {
+		d.Drain()
+		return func() {}
+	}
+	rt.drained[d] = struct{}{}
+	return func() {
+		rt.mu.Lock()
+		delete(rt.drained, d)
+		rt.mu.Unlock()
+	}
+}
+
+// Shutdown ends the runtime without losing what is under way: it accepts
+// nothing new, lets calls and their streams end, says END where the protocol
+// has a place for it, and returns when everything that the runtime started
+// has ended. When ctx ends first, the rest is cut off and ctx's error
+// returned. A polling service that waits at a client can leave without a
+// request being lost only when the client's next null request has come, which
+// takes up to half a minute with .NET clients.
+func (rt *Runtime) Shutdown(ctx context.Context) error {
+	rt.startDraining()
+	ended := make(chan struct{})
+	go func() {
+		rt.pool.Close()
+		rt.work.Wait()
+		close(ended)
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	rt.cutOff()
+	<-ended
+	return err
+}
+
+// Close ends the runtime at once. Calls under way fail, and it returns when
+// everything that the runtime started has ended: methods of services see their
+// context end and are waited for.
+func (rt *Runtime) Close() error {
+	rt.startDraining()
+	rt.cutOff()
+	rt.work.Wait()
+	return nil
+}
+
+func (rt *Runtime) startDraining() {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.isDraining() {
+		return
+	}
+	close(rt.draining)
+	for d := range rt.drained {
+		d.Drain()
+	}
+	clear(rt.drained)
+}
+
+func (rt *Runtime) cutOff() {
+	rt.endLife(ErrClosed)
+	if rt.ownQueues {
+		_ = rt.queues.Close()
+	}
+	rt.pool.CloseInUse()
+}

@@ -1,0 +1,148 @@
+package halibut
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// passRequests hands the requests of a subscription's queue to the polling
+// service that has connected for them, one after another, until the connection
+// or ctx ends.
+func (rt *Runtime) passRequests(ctx context.Context, session *exchange.Session, peer Peer, log *slog.Logger) {
+	log = log.With("subscription", peer.Subscription)
+	q, err := rt.queues.Queue(peer.Subscription)
+	if err != nil {
+		log.Warn("polling service refused", "error", err)
+		return
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := &subscriber{
+		rt: rt, queue: q, log: log,
+		peer: queue.Peer{
+			Thumbprint: peer.Thumbprint.String(), SHA256: peer.SHA256.String(),
+			Addr: peer.Addr.String(), Connection: rt.connections.Add(1),
+		},
+		connection: session.Client(&rt.passing, cancel),
+		leaving:    make(chan struct{}),
+	}
+	stop := context.AfterFunc(ctx, func() { s.connection.Abort(context.Cause(ctx)) })
+	defer stop()
+	running := make(chan struct{})
+	go func() {
+		defer close(running)
+		s.connection.Run()
+	}()
+	forget := rt.watchDrain(s)
+	err = s.run(ctx)
+	forget()
+	s.connection.Abort(err)
+	<-running
+	cancel(nil)
+	log.Info("polling service left", "reason", s.connection.Err())
+}
+
+// subscriber is one connection of a polling service, at its client.
+type subscriber struct {
+	rt         *Runtime
+	queue      queue.Queue
+	peer       queue.Peer
+	connection *exchange.Client
+	log        *slog.Logger
+	leaving    chan struct{} // closed by Drain
+}
+
+// Drain ends the connection when no request is under way on it.
+func (s *subscriber) Drain() { close(s.leaving) }
+
+// run passes requests on until the connection ends.
+func (s *subscriber) run(ctx context.Context) error {
+	waiting, stopWaiting := context.WithCancel(ctx)
+	defer stopWaiting()
+	left := make(chan struct{})
+	defer close(left)
+	go func() {
+		select {
+		case <-s.leaving:
+			stopWaiting()
+		case <-left:
+		}
+	}()
+	for {
+		delivery, err := s.next(waiting)
+		switch {
+		case err == nil:
+			err = s.pass(ctx, delivery)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case waiting.Err() != nil:
+			return ErrClosed
+		case errors.Is(err, context.DeadlineExceeded):
+			err = s.connection.SendNull(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.connection.Ready(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// next takes the next request. It ends with a deadline error when it is time
+// for a null request.
+func (s *subscriber) next(ctx context.Context) (queue.Delivery, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if delivery, ok := s.queue.TryNext(s.peer); ok {
+		return delivery, nil
+	}
+	if limit := s.rt.limits.NullRequest; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return s.queue.Next(ctx, s.peer)
+}
+
+// pass makes one call on the connection for whoever queued it.
+func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
+	waiting := delivery.Context()
+	call := &exchange.Call{
+		Request: delivery.Request(),
+		Untyped: true, // the types are known where the response goes to
+		Started: delivery.Started,
+		Complete: func(response *wire.Response) {
+			if !delivery.Respond(response) {
+				response.Streams.CloseAll()
+			}
+		},
+	}
+	if _, ok := waiting.Deadline(); ok {
+		call.Response = -1
+	}
+	err := s.connection.Do(waiting, call)
+	if err == nil {
+		return nil
+	}
+	var failed *exchange.CallError
+	switch {
+	case errors.Is(err, exchange.ErrGivenUp):
+		return nil
+	case errors.As(err, &failed) && failed.Stage == exchange.Preparing && s.connection.Err() != nil:
+		delivery.Return(err)
+	default:
+		delivery.Fail(err)
+	}
+	if s.connection.Err() == nil {
+		s.log.Debug("a request could not be sent", "error", err)
+		return nil // it could not be encoded: the connection is as it was
+	}
+	s.log.Info("the connection was lost under a request", "id", delivery.Request().ID, "error", err)
+	return err
+}
