@@ -348,6 +348,7 @@ type liveFrame struct {
 	r        *Reader
 	left     int64
 	finished bool
+	cutShort bool // closed before its end
 	err      error
 }
 
@@ -362,6 +363,7 @@ func (f *liveFrame) Read(p []byte) (int, error) {
 func (f *liveFrame) Close() error {
 	f.mu.Lock()
 	if !f.finished {
+		f.cutShort = f.left > 0
 		skipped, err := f.r.skip(f.left)
 		f.left -= skipped
 		f.finish(err)
@@ -407,6 +409,9 @@ func (f *liveFrame) read(p []byte) (int, error) {
 	}
 	if f.err != nil {
 		return n, f.err
+	}
+	if f.cutShort {
+		return n, errClosed
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF

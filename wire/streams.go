@@ -22,9 +22,9 @@ type Streams struct {
 
 	singles map[*content]struct{} // single-use streams to send
 	allowed map[uuid.UUID]allowedFrames
-	pending int                   // received entries without their frame
-	late    int                   // frames that may still come again
-	temp    *tempFile             // where long streams of the message go
+	pending int       // received entries without their frame
+	late    int       // frames that may still come again
+	temp    *tempFile // where long streams of the message go
 }
 
 type streamEntry struct {
