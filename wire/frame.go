@@ -18,20 +18,8 @@ const (
 	frameTrailerLen = 8
 )
 
-// appendFrameID appends an id in the byte order of .NET's Guid.ToByteArray.
-func appendFrameID(dst []byte, id uuid.UUID) []byte {
-	dst = append(dst, id[3], id[2], id[1], id[0], id[5], id[4], id[7], id[6])
-	return append(dst, id[8:]...)
-}
-
-func frameID(b []byte) uuid.UUID {
-	id := uuid.UUID{b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6]}
-	copy(id[8:], b[8:frameIDLen])
-	return id
-}
-
 func appendFrameHeader(dst []byte, id uuid.UUID, length int64) []byte {
-	dst = appendFrameID(dst, id)
+	dst = AppendGUID(dst, id)
 	return binary.LittleEndian.AppendUint64(dst, uint64(length))
 }
 
@@ -48,7 +36,7 @@ func (r *Reader) readFrameHeader() (frameHeader, error) {
 		}
 		return frameHeader{}, fmt.Errorf("reading the head of a data stream: %w", err)
 	}
-	h := frameHeader{id: frameID(p), length: int64(binary.LittleEndian.Uint64(p[frameIDLen:]))}
+	h := frameHeader{id: GUID([frameIDLen]byte(p)), length: int64(binary.LittleEndian.Uint64(p[frameIDLen:]))}
 	if h.length < 0 {
 		return h, &ProtocolError{Expected: "the length of data stream " + h.id.String(), Found: fmt.Sprint(h.length)}
 	}
@@ -235,12 +223,12 @@ func (r *Reader) SkipLateFrame(s *Streams) (bool, error) {
 func (s *Streams) lateFrameStarts(start []byte) bool {
 	var b [frameIDLen]byte
 	for i := range s.list {
-		if e := &s.list[i]; e.arrived && e.repeats > 0 && string(appendFrameID(b[:0], e.id)[:len(start)]) == string(start) {
+		if e := &s.list[i]; e.arrived && e.repeats > 0 && string(AppendGUID(b[:0], e.id)[:len(start)]) == string(start) {
 			return true
 		}
 	}
 	for id := range s.allowed {
-		if string(appendFrameID(b[:0], id)[:len(start)]) == string(start) {
+		if string(AppendGUID(b[:0], id)[:len(start)]) == string(start) {
 			return true
 		}
 	}

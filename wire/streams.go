@@ -20,11 +20,11 @@ type Streams struct {
 	index   map[uuid.UUID]int // of list[:indexed], from indexFrom entries on
 	indexed int
 
-	singles map[*content]struct{} // single-use streams to send
-	allowed map[uuid.UUID]allowedFrames
-	pending int       // received entries without their frame
-	late    int       // frames that may still come again
-	temp    *tempFile // where long streams of the message go
+	singles map[*content]struct{}       // single-use streams to send
+	allowed map[uuid.UUID]allowedFrames // frames that may come and are skipped
+	pending int                         // received entries without their frame
+	late    int                         // frames that may still come again
+	temp    *tempFile                   // where long streams of the message go
 }
 
 type streamEntry struct {
@@ -117,23 +117,44 @@ func (s *Streams) Bind(id uuid.UUID, length int64) (*DataStream, error) {
 	return ds, nil
 }
 
-// Allow says that the message has a sub-document that looks like a husk where
-// no stream was expected: in a member that nobody knows, say. Its frame is
-// skipped if it comes, and not waited for.
-func (s *Streams) Allow(id uuid.UUID, length int64) error {
-	if length < 0 {
-		return nil // no husk then
+// Expect takes what [Husks] found in the whole document, after the decoder has
+// bound what it knows. A husk of a type that nobody decodes is bound as well
+// when it certainly is a data stream. What only looks like one is skipped when
+// its frame comes, and not waited for. A frame may come once for each husk. Call
+// it once, before the first frame is read.
+func (s *Streams) Expect(husks []Husk) error {
+	if len(husks) == 0 {
+		return nil
 	}
-	if i, ok := s.find(id); ok {
-		if e := &s.list[i]; e.bound && e.stream.Size() == length {
+	seen := make(map[uuid.UUID]int, len(husks))
+	for _, h := range husks {
+		seen[h.ID]++
+		i, known := s.find(h.ID)
+		if !known && h.Certain {
+			if _, err := s.Bind(h.ID, h.Length); err != nil {
+				return err
+			}
+			continue
+		}
+		if !known {
+			if err := s.allow(h.ID, h.Length); err != nil {
+				return err
+			}
+			continue
+		}
+		if e := &s.list[i]; e.bound && seen[h.ID]-1 > e.repeats {
 			e.repeats++
 			s.late++
 		}
-		return nil
 	}
+	return nil
+}
+
+// allow lets a frame come that is skipped then.
+func (s *Streams) allow(id uuid.UUID, length int64) error {
 	a, again := s.allowed[id]
 	if again && a.length != length {
-		return nil
+		return nil // one of the two is no husk; its frame, if any, is an error
 	}
 	if !again {
 		if err := s.room(); err != nil {
