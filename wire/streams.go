@@ -137,7 +137,7 @@ func (s *Streams) Expect(husks []Husk) error {
 			continue
 		}
 		if !known {
-			if err := s.allow(h.ID, h.Length); err != nil {
+			if err := s.Allow(h.ID, h.Length); err != nil {
 				return err
 			}
 			continue
@@ -150,8 +150,20 @@ func (s *Streams) Expect(husks []Husk) error {
 	return nil
 }
 
-// allow lets a frame come that is skipped then.
-func (s *Streams) allow(id uuid.UUID, length int64) error {
+// Allow says that the message has a sub-document that looks like a husk where
+// no stream was expected: in a member that nobody knows, say. Its frame is
+// skipped if it comes, and not waited for. Expect does this for a document.
+func (s *Streams) Allow(id uuid.UUID, length int64) error {
+	if length < 0 {
+		return nil // no husk then
+	}
+	if i, ok := s.find(id); ok {
+		if e := &s.list[i]; e.bound && e.stream.Size() == length {
+			e.repeats++
+			s.late++
+		}
+		return nil
+	}
 	a, again := s.allowed[id]
 	if again && a.length != length {
 		return nil // one of the two is no husk; its frame, if any, is an error
