@@ -194,20 +194,44 @@ func (s *server) identify(ctx context.Context, conn net.Conn, log *slog.Logger) 
 	return func() { s.rt.answerCalls(ctx, session, log) }, nil
 }
 
+// handshake holds one of the places for handshakes while it computes, but not
+// while it waits for the peer: peers that are slow, or stop in the middle, take
+// no place from others.
 func (s *server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	if s.rt.handshakes != nil {
-		select {
-		case s.rt.handshakes <- struct{}{}:
-			defer func() { <-s.rt.handshakes }()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+		waiting := &handshakeConn{Conn: conn, places: s.rt.handshakes}
+		waiting.places <- struct{}{}
+		defer waiting.release()
+		conn = waiting
 	}
 	secured, err := mutualtls.AcceptHandshake(ctx, conn, s.rt.serverTLS)
 	if err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	return secured, nil
+}
+
+// handshakeConn gives its place back for as long as a read waits. After the
+// handshake it is the connection and nothing else.
+type handshakeConn struct {
+	net.Conn
+	places chan struct{}
+	done   bool
+}
+
+func (c *handshakeConn) Read(p []byte) (int, error) {
+	if c.done {
+		return c.Conn.Read(p)
+	}
+	<-c.places
+	n, err := c.Conn.Read(p)
+	c.places <- struct{}{}
+	return n, err
+}
+
+func (c *handshakeConn) release() {
+	c.done = true
+	<-c.places
 }
 
 // answerOther answers a peer that does not speak Halibut.

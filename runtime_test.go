@@ -39,7 +39,7 @@ type pair struct {
 
 const subscription = "poll://SQ-Test"
 
-func newRuntime(t *testing.T, cert tls.Certificate, opts *halibut.Options) *halibut.Runtime {
+func newRuntime(t testing.TB, cert tls.Certificate, opts *halibut.Options) *halibut.Runtime {
 	t.Helper()
 	rt, err := halibut.New(cert, opts)
 	if err != nil {
@@ -49,7 +49,7 @@ func newRuntime(t *testing.T, cert tls.Certificate, opts *halibut.Options) *hali
 	return rt
 }
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +58,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-func serve(t *testing.T, rt *halibut.Runtime) (addr string) {
+func serve(t testing.TB, rt *halibut.Runtime) (addr string) {
 	t.Helper()
 	l := listen(t)
 	served := make(chan error, 1)
@@ -72,7 +72,7 @@ func serve(t *testing.T, rt *halibut.Runtime) (addr string) {
 	return l.Addr().String()
 }
 
-func endpoint(t *testing.T, rawURL string, pins ...halibut.Pin) halibut.Endpoint {
+func endpoint(t testing.TB, rawURL string, pins ...halibut.Pin) halibut.Endpoint {
 	t.Helper()
 	texts := make([]string, len(pins))
 	for i, pin := range pins {
@@ -91,7 +91,7 @@ func eachMode(t *testing.T, services *halibut.Services, test func(t *testing.T, 
 	t.Run("polling", func(t *testing.T) { test(t, newPolling(t, services, halibut.Limits{})) })
 }
 
-func newListening(t *testing.T, services *halibut.Services, limits halibut.Limits) pair {
+func newListening(t testing.TB, services *halibut.Services, limits halibut.Limits) pair {
 	t.Helper()
 	certs := certificates()
 	var trust halibut.TrustList
@@ -103,7 +103,7 @@ func newListening(t *testing.T, services *halibut.Services, limits halibut.Limit
 	return p
 }
 
-func newPolling(t *testing.T, services *halibut.Services, limits halibut.Limits) pair {
+func newPolling(t testing.TB, services *halibut.Services, limits halibut.Limits) pair {
 	t.Helper()
 	certs := certificates()
 	var trust halibut.TrustList

@@ -96,11 +96,8 @@ func (s *subscriber) run(ctx context.Context) error {
 // next takes the next request. It ends with a deadline error when it is time
 // for a null request.
 func (s *subscriber) next(ctx context.Context) (queue.Delivery, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	if delivery, ok := s.queue.TryNext(s.peer); ok {
-		return delivery, nil
+		return delivery, nil // also while the runtime drains: what is queued is passed on first
 	}
 	if limit := s.rt.limits.NullRequest; limit > 0 {
 		var cancel context.CancelFunc
