@@ -26,7 +26,7 @@ func TestModel(t *testing.T) {
 			b:    rapid.IntRange(0, 99).Draw(t, "b"),
 		}
 	})
-	scripts := rapid.SliceOfN(step, 1, 60)
+	scripts := rapid.SliceOfN(step, 40, 120)
 	rapid.Check(t, func(rt *rapid.T) {
 		script := scripts.Draw(rt, "script")
 		var err error

@@ -82,8 +82,12 @@ func returnedAfterPickUpTime(f *fixture) {
 	if !s.waits() {
 		f.Fatal("the pick-up limit ended a collected request")
 	}
+	other := f.collect(bob)
 	d.Return(errDied)
 	s.fails(queue.ErrNotCollected, queue.Queued, queue.Collected)
+	if !other.waits() {
+		f.Errorf("a request was delivered after its pick-up time: %+v, %v", other.delivery, other.err)
+	}
 	if !f.apart() && !errors.Is(s.err, errDied) {
 		f.Errorf("the error %q does not tell why the connection died", s.err)
 	}
