@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"golang.org/x/term"
+)
+
+// terminal is where a verb writes for people. What it writes is plain lines,
+// unless it is a terminal: then there are colours and lines that change.
+type terminal struct {
+	io.Writer
+	colours bool
+	columns int   // 0: no terminal that can show a bar
+	err     error // the first write that failed: nobody reads any more
+}
+
+// narrowest is how many columns a bar with its numbers needs.
+const narrowest = 40
+
+// newTerminal finds out what w is.
+func newTerminal(w io.Writer) *terminal {
+	t := &terminal{Writer: w}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return t
+	}
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= narrowest {
+		t.columns = columns
+	}
+	t.colours = wantsColours()
+	return t
+}
+
+// wantsColours asks the environment: https://no-color.org. Windows' own console
+// knows no escape codes unless a program switches them on.
+func wantsColours() bool {
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	return runtime.GOOS != "windows" || os.Getenv("WT_SESSION") != "" || os.Getenv("TERM") != ""
+}
+
+// Codes of ECMA-48, "Select Graphic Rendition".
+const (
+	bold  = "1"
+	dim   = "2"
+	red   = "31"
+	green = "32"
+	cyan  = "36"
+)
+
+// paint is text in a style, where there are colours.
+func (t *terminal) paint(style, text string) string {
+	if !t.colours {
+		return text
+	}
+	return "\x1b[" + style + "m" + text + "\x1b[0m"
+}
+
+func (t *terminal) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(t, format, args...); err != nil && t.err == nil {
+		t.err = fmt.Errorf("the output cannot be written: %w", err)
+	}
+}

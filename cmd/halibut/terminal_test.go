@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/halibut-go/halibut"
+)
+
+func TestColours(t *testing.T) {
+	for _, tt := range []struct {
+		noColour, term string
+		want           bool
+	}{
+		{"", "xterm-256color", true},
+		{"1", "xterm-256color", false},
+		{"", "dumb", false},
+	} {
+		t.Setenv("NO_COLOR", tt.noColour)
+		t.Setenv("TERM", tt.term)
+		if got := wantsColours(); got != tt.want {
+			t.Errorf("NO_COLOR=%q TERM=%q: %v, want %v", tt.noColour, tt.term, got, tt.want)
+		}
+	}
+	plain := newTerminal(&bytes.Buffer{})
+	if got := plain.paint(red, "x"); got != "x" || plain.columns != 0 {
+		t.Errorf("painted %q in %d columns where there is no terminal", got, plain.columns)
+	}
+	if got, want := (&terminal{colours: true}).paint(red, "x"), "\x1b[31mx\x1b[0m"; got != want {
+		t.Errorf("painted %q, want %q", got, want)
+	}
+}
+
+// screen is what stands in a terminal's line after text was written to it.
+func screen(text string) string {
+	var line []rune
+	column := 0
+	for _, c := range text {
+		switch {
+		case c == '\r':
+			column = 0
+		case column < len(line):
+			line[column] = c
+			column++
+		default:
+			line = append(line, c)
+			column++
+		}
+	}
+	return strings.TrimRight(string(line), " ")
+}
+
+func TestProgressBar(t *testing.T) {
+	for _, columns := range []int{200, 80, 50, narrowest} {
+		var out bytes.Buffer
+		p := &progress{out: &terminal{Writer: &out, columns: columns}, label: "up  "}
+		for percent := 1; percent <= 100; percent++ {
+			p.report(halibut.Progress{Percent: percent, Bytes: int64(percent) * 3000, Size: 300_000})
+			line := screen(out.String())
+			if utf8.RuneCountInString(line) >= columns {
+				t.Fatalf("in %d columns the line is %q", columns, line)
+			}
+			if percent == 50 && columns >= 80 {
+				want := "     up   [" + strings.Repeat("#", 20) + strings.Repeat("-", 20) + "]  50 %  146 KiB of 293 KiB"
+				if line != want {
+					t.Errorf("half way the line is\n%q, want\n%q", line, want)
+				}
+			}
+		}
+		p.done()
+		if line := screen(out.String()); line != "" || strings.Contains(out.String(), "\n") {
+			t.Errorf("in %d columns %q is left over", columns, line)
+		}
+	}
+}
+
+func TestProgressLines(t *testing.T) {
+	for _, tt := range []struct {
+		bytes []int64
+		size  int64
+		want  []string
+	}{
+		{[]int64{1, 50, 99, 100, 130, 200, 250, 399, 400}, 400, []string{
+			"     up    25 %  100 B of 400 B", "     up    50 %  200 B of 400 B", "     up    99 %  399 B of 400 B", "     up   100 %  400 B of 400 B",
+		}},
+		{[]int64{5, 5, 5, 5}, 5, []string{"     up   100 %  5 B of 5 B"}}, // small: each percent is passed at once
+		{nil, 0, nil},
+	} {
+		var out bytes.Buffer
+		p := &progress{out: newTerminal(&out), label: "up  "}
+		for _, n := range tt.bytes {
+			p.report(halibut.Progress{Bytes: n, Size: tt.size})
+		}
+		p.done()
+		got := slices.Collect(strings.Lines(out.String()))
+		for i := range got {
+			got[i] = strings.TrimSuffix(got[i], "\n")
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("lines\n%q, want\n%q", got, tt.want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	got := wrap("aaa bb  cc dddddddd e\nf", 6)
+	if want := []string{"aaa bb", "cc", "dddddddd", "e f"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// size writes a number of bytes: "812 B", "4.0 KiB", "64.0 MiB".
+func size(bytes int64) string { return binary(float64(bytes)) }
+
+// rate writes bytes per second: "412 MiB/s". It is "-" where no time has passed.
+func rate(bytes int64, d time.Duration) string {
+	if d <= 0 {
+		return "-"
+	}
+	return binary(float64(bytes)/d.Seconds()) + "/s"
+}
+
+func binary(n float64) string {
+	const units = "KMGTPE"
+	if n < 999.5 {
+		return fmt.Sprintf("%.0f B", n)
+	}
+	n /= 1024
+	i := 0
+	for n >= 999.5 && i < len(units)-1 {
+		n /= 1024
+		i++
+	}
+	return significant(n) + " " + units[i:i+1] + "iB"
+}
+
+// duration writes a time with a unit that fits it: "92 µs", "3.1 ms", "1.24 s",
+// "2m05s".
+func duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + duration(-d)
+	case d < time.Microsecond:
+		return fmt.Sprintf("%d ns", d.Nanoseconds())
+	case d < 999500*time.Nanosecond:
+		return significant(float64(d)/1e3) + " µs"
+	case d < 999500*time.Microsecond:
+		return significant(float64(d)/1e6) + " ms"
+	case d < 59950*time.Millisecond:
+		return significant(float64(d)/1e9) + " s"
+	default:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+}
+
+// significant writes a positive number with one decimal place below 100 and
+// none above: more would differ from one run to the next.
+func significant(n float64) string {
+	if n < 99.95 {
+		return fmt.Sprintf("%.1f", n)
+	}
+	return fmt.Sprintf("%.0f", n)
+}
+
+// count writes a number with its thousands apart: "16,300".
+func count(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
