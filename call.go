@@ -1,0 +1,227 @@
+package halibut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// call is one call under way.
+type call struct {
+	client  *Client
+	method  string
+	request wire.Request
+	result  any
+
+	// What the response came to. It is written in the connection's reading
+	// goroutine, which the call waits for.
+	response  *wire.Response
+	decodeErr error
+}
+
+func (c *call) encode(service, method string, args []any) error {
+	activity := uuid.New()
+	c.request = wire.Request{
+		ID:         requestID(service, method, c.client.calls.Add(1), activity),
+		ActivityID: activity,
+		Endpoint:   c.client.wire,
+		Service:    service,
+		Method:     method,
+	}
+	params, err := c.client.rt.codec.EncodeParams(nil, &c.request.Streams, args)
+	if err != nil {
+		return c.fail(&Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err})
+	}
+	c.request.Params = params
+	return nil
+}
+
+// requestID is the id in the reference's form: contract, method, a number and
+// the activity.
+func requestID(service, method string, n uint64, activity uuid.UUID) string {
+	b := make([]byte, 0, len(service)+len(method)+64)
+	b = append(b, service...)
+	b = append(b, "::"...)
+	b = append(b, method...)
+	b = append(b, '[')
+	b = strconv.AppendUint(b, n, 10)
+	b = append(b, "] / "...)
+	b = append(b, activity.String()...)
+	return string(b)
+}
+
+// valueCode tells a stream's or a limit's failure from a value's.
+func valueCode(err error) Code {
+	var (
+		limit  *wire.LimitError
+		stream *wire.StreamError
+	)
+	switch {
+	case errors.As(err, &limit):
+		return CodeLimit
+	case errors.As(err, &stream):
+		return CodeStream
+	default:
+		return CodeTypeNotAllowed
+	}
+}
+
+// receive takes the response in the connection's reading goroutine.
+func (c *call) receive(response *wire.Response) {
+	c.response = response
+	if response.Error == nil && c.result != nil {
+		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
+	}
+}
+
+// outcome is what a call came to that got a response.
+func (c *call) outcome() error {
+	switch {
+	case c.response.Error != nil:
+		c.response.Streams.CloseAll()
+		return c.fail(remoteError(c.response.Error))
+	case c.decodeErr != nil:
+		c.response.Streams.CloseAll()
+		return c.fail(&Error{
+			Code: valueCode(c.decodeErr), Outcome: Ran, Phase: PhaseReceiving,
+			Message: "the method ran, and its result does not fit: " + c.decodeErr.Error(), cause: c.decodeErr,
+		})
+	case c.result == nil:
+		c.response.Streams.CloseAll()
+	}
+	return nil
+}
+
+// fail completes an error with what was called.
+func (c *call) fail(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Code: CodeTransfer, cause: err}
+	}
+	e.Endpoint, e.Method = c.client.to.String(), c.method
+	return e
+}
+
+// toListening makes the call on a pooled or a new connection.
+func (c *call) toListening(ctx context.Context) error {
+	rt := c.client.rt
+	limits := rt.limits
+	start := time.Now()
+	var first error
+	for try := 1; ; try++ {
+		err := c.tryListening(ctx)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if lasting(err) || try >= c.client.options.tries ||
+			(limits.ConnectWindow > 0 && time.Since(start) >= limits.ConnectWindow) {
+			return tried(err, first, try, time.Since(start))
+		}
+		rt.log.Debug("trying again", "endpoint", c.client.to, "try", try, "error", err)
+		if sleep(ctx, limits.ConnectPause) != nil {
+			return tried(rt.connectError(ctx, c.client.to, nil, ctx.Err()), first, try, time.Since(start))
+		}
+	}
+}
+
+// tried says in the last error how often and how long it was tried, and what
+// came first, if that was something else.
+func tried(err, first error, tries int, elapsed time.Duration) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	e.Attempts, e.Elapsed = tries, elapsed
+	if first != err && first.Error() != err.Error() {
+		e.first = first
+	}
+	return e
+}
+
+// tryListening tries pooled connections until one is alive, and then a new
+// one. A pooled connection that turns out to be dead costs no try.
+func (c *call) tryListening(ctx context.Context) error {
+	rt := c.client.rt
+	for {
+		conn, reused, err := rt.pool.Get(ctx, c.client.to, c.open)
+		if err != nil {
+			return c.poolError(ctx, err)
+		}
+		err = conn.Do(ctx, &exchange.Call{Request: &c.request, Receive: c.receive, Response: c.responseWait(ctx)})
+		if err == nil {
+			rt.pool.Put(c.client.to, conn)
+			return nil
+		}
+		rt.pool.Remove(c.client.to, conn)
+		failed := exchangeError(ctx, err)
+		if reused && ctx.Err() == nil && !lasting(failed) {
+			continue
+		}
+		return failed
+	}
+}
+
+// responseWait: a deadline of the context stands in for the limit on the
+// response.
+func (c *call) responseWait(ctx context.Context) time.Duration {
+	if _, ok := ctx.Deadline(); ok {
+		return -1
+	}
+	return c.client.options.response
+}
+
+func (c *call) poolError(ctx context.Context, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return c.client.rt.connectError(ctx, c.client.to, nil, err)
+}
+
+// open dials a connection for the pool and starts its reading goroutine.
+func (c *call) open(ctx context.Context) (*exchange.Client, error) {
+	rt, to := c.client.rt, c.client.to
+	self := wire.Identity{Role: wire.RoleClient, Words: capabilityWords}
+	ctx, unbind := rt.bind(ctx)
+	defer unbind()
+	session, _, err := rt.connect(ctx, to, c.client.options.serverName, self, &rt.calling.Reader)
+	if err != nil {
+		return nil, err
+	}
+	var conn *exchange.Client
+	conn = session.Client(&rt.calling, func(error) { rt.pool.Remove(to, conn) })
+	rt.work.Go(conn.Run)
+	return conn, nil
+}
+
+// toPolling puts the call into the queue of a polling service.
+func (c *call) toPolling(ctx context.Context) error {
+	q, err := c.client.rt.queues.Queue(c.client.to.Subscription())
+	if err != nil {
+		return queueError(ctx, err)
+	}
+	response, err := q.Send(ctx, &c.request, queue.SendOptions{
+		PickUp: c.client.rt.limits.PickUp,
+		Pins:   c.client.pins,
+	})
+	if err != nil {
+		return queueError(ctx, err)
+	}
+	c.receive(response)
+	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
+		c.decodeErr = fmt.Errorf("%d data streams of the result did not come", missing)
+	}
+	return nil
+}
+

@@ -1,0 +1,87 @@
+package halibut
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// exchangeError puts the failure of a call on a connection into an *Error.
+func exchangeError(ctx context.Context, err error) *Error {
+	e := &Error{Code: CodeTransfer, Outcome: Unknown, Phase: PhaseSent, cause: err}
+	var failed *exchange.CallError
+	if errors.As(err, &failed) {
+		err = failed.Err
+		if failed.Stage == exchange.Preparing {
+			e.Outcome, e.Phase = NotSent, PhaseConnecting
+		}
+	}
+	e.cause = err
+	var (
+		protocol *wire.ProtocolError
+		limit    *wire.LimitError
+		stream   *wire.StreamError
+		timeout  net.Error
+	)
+	switch {
+	case ctx.Err() != nil:
+		e.Code, e.cause = contextCode(ctx), contextCause(ctx)
+		e.Message = "gave up: " + e.cause.Error()
+	case errors.Is(err, exchange.ErrClosed):
+		e.Code, e.cause = CodeClosed, ErrClosed
+	case errors.As(err, &protocol):
+		e.Code = CodeProtocol
+	case errors.As(err, &limit):
+		e.Code = CodeLimit
+	case errors.As(err, &stream):
+		e.Code = CodeStream
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e.Message = err.Error()
+	}
+	if e.Message == "" {
+		e.Message = err.Error()
+	}
+	if e.Outcome == Unknown {
+		e.Message += " (the method may have run)"
+	}
+	return e
+}
+
+// queueError puts the failure of a queued call into an *Error.
+func queueError(ctx context.Context, err error) error {
+	e := &Error{Code: CodeTransfer, Outcome: NotSent, Phase: PhaseQueued, cause: err}
+	var failed *queue.Error
+	if errors.As(err, &failed) {
+		e.Addr = failed.Peer.Addr
+		var onConnection *exchange.CallError
+		if errors.As(failed.Err, &onConnection) {
+			inner := exchangeError(ctx, onConnection)
+			e.Code, e.Message = inner.Code, inner.Message
+		}
+		switch failed.Stage {
+		case queue.Collected:
+			e.Phase = PhaseCollected
+		case queue.Started:
+			e.Outcome, e.Phase = Unknown, PhaseSent
+		}
+	}
+	switch {
+	case errors.Is(err, queue.ErrNotCollected):
+		e.Code = CodeQueueTimeout
+		e.Hint = "No polling service that may have the request was connected, or all of them were busy"
+	case errors.Is(err, queue.ErrFull):
+		e.Code = CodeLimit
+	case ctx.Err() != nil:
+		e.Code, e.cause = contextCode(ctx), contextCause(ctx)
+	case errors.Is(err, queue.ErrClosed):
+		e.Code, e.cause = CodeClosed, ErrClosed
+	}
+	if e.Message == "" {
+		e.Message = err.Error()
+	}
+	return e
+}
