@@ -20,9 +20,9 @@ type Delivery interface {
 	Context() context.Context
 
 	// Started is called just before the first byte is written to the peer.
-	// From here on the request cannot be returned. When it reports false the
-	// caller has given up, and was told that nothing was sent: nothing may be
-	// written then.
+	// When it reports false the caller has given up, and was told that nothing
+	// was sent: nothing may be written then. From here on who gives up is told
+	// that the request may have run.
 	Started() bool
 
 	// Respond hands the response to the caller and reports whether there was
@@ -35,8 +35,9 @@ type Delivery interface {
 	Fail(err error)
 
 	// Return gives the request back because its connection died, for the reason
-	// err, before the first byte was written. The request takes its old place,
-	// at the head of the queue; if its pick-up time is over the caller's wait
-	// ends with ErrNotCollected. After Started, Return is Fail.
+	// err, before it took a byte: before Started, or after it when the first
+	// write failed and had taken nothing. The request takes its old place, at
+	// the head of the queue; if its pick-up time is over the caller's wait ends
+	// with ErrNotCollected.
 	Return(err error)
 }

@@ -9,13 +9,13 @@
 //	               ▼                                            │
 //	collector    Next ── collected ── Started ── (on the wire) ── Respond
 //	                         │
-//	                         └─ Return: the connection died before the first byte
+//	                         └───────────┴─ Return: the connection died before it took a byte
 //
 // The promises every [Queue] makes, and that package queuetest checks:
 //
 //   - Each Send has exactly one outcome: the response, or one error.
 //   - Each request is with at most one collector at a time, and once its first
-//     byte may have been written it is with no other, ever.
+//     byte may have been taken it is with no other, ever.
 //   - A peer gets the requests that it may have in the order they were queued. A
 //     request that is returned takes its old place, before all that were queued
 //     after it.

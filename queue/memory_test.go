@@ -381,7 +381,7 @@ func TestFailuresWithoutReason(t *testing.T) {
 		q := open(t, queue.NewMemory(nil), "poll://a/")
 		for _, end := range []func(queue.Delivery){
 			func(d queue.Delivery) { d.Fail(nil) },
-			func(d queue.Delivery) { d.Started(); d.Return(nil) },
+			func(d queue.Delivery) { time.Sleep(queue.DefaultPickUp); d.Return(nil) },
 		} {
 			done := send(t.Context(), q, "1", queue.SendOptions{})
 			d, err := q.Next(t.Context(), peer)

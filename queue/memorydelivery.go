@@ -126,9 +126,8 @@ func (d *delivery) giveBack(err error) {
 	if err != nil {
 		c.returned, c.returner = err, d.peer
 	}
+	c.stage = Collected
 	switch {
-	case c.stage == Started:
-		q.end(c, nil, c.failure(err))
 	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
 		q.end(c, nil, c.notCollected())
 	default:

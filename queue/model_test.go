@@ -328,9 +328,8 @@ func (g *game) giveBack(a, _ int) {
 	d.delivery.Return(errModel)
 	switch c := d.call; {
 	case !holds:
-	case c.stage == queue.Started:
-		c.end(errModel)
 	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
+		c.stage = queue.Collected
 		c.end(queue.ErrNotCollected)
 	default:
 		c.stage = queue.Queued

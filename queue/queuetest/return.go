@@ -15,7 +15,8 @@ var returnTests = []test{
 	{"ReturnedAndCollectedAgain", returnedAndCollectedAgain},
 	{"ReturnedAfterPickUpTime", returnedAfterPickUpTime},
 	{"ReturnedAndNotCollectedAgain", returnedAndNotCollectedAgain},
-	{"ReturnedAfterStartFails", returnedAfterStartFails},
+	{"ReturnedAfterStart", returnedAfterStart},
+	{"ReturnedAfterStartAndPickUpTime", returnedAfterStartAndPickUpTime},
 	{"ReturnedAndCancelled", returnedAndCancelled},
 }
 
@@ -108,16 +109,23 @@ func returnedAndNotCollectedAgain(f *fixture) {
 	f.nothingFor(bob)
 }
 
-func returnedAfterStartFails(f *fixture) {
+// returnedAfterStart: the first write failed and had taken nothing.
+func returnedAfterStart(f *fixture) {
 	s := f.enqueue("1", queue.SendOptions{})
 	d := f.next(alice, "1")
 	f.begin(d)
 	d.Return(errDied)
-	if f.apart() {
-		s.wait()
-	} else {
-		s.fails(errDied, queue.Started)
-	}
+	f.respond(f.next(bob, "1"), "1")
+	s.succeeds("1")
+}
+
+func returnedAfterStartAndPickUpTime(f *fixture) {
+	s := f.enqueue("1", queue.SendOptions{PickUp: shortPickUp})
+	d := f.next(alice, "1")
+	f.begin(d)
+	f.pass(2 * shortPickUp)
+	d.Return(errDied)
+	s.fails(queue.ErrNotCollected, queue.Queued, queue.Collected)
 	f.nothingFor(bob)
 }
 
