@@ -16,10 +16,13 @@ import (
 
 // call is one call under way.
 type call struct {
-	client  *Client
-	method  string
-	request wire.Request
-	result  any
+	client          *Client
+	service, method string
+	args            []any
+	result          any
+	activity        uuid.UUID // the same over all tries
+	info            *CallInfo // nil without interceptors
+	request         wire.Request
 
 	// What the response came to. It is written in the connection's reading
 	// goroutine, which the call waits for.
@@ -27,21 +30,65 @@ type call struct {
 	decodeErr error
 }
 
-func (c *call) encode(service, method string, args []any) error {
-	activity := uuid.New()
-	c.request = wire.Request{
-		ID:         requestID(service, method, c.client.calls.Add(1), activity),
-		ActivityID: activity,
-		Endpoint:   c.client.wire,
-		Service:    service,
-		Method:     method,
+// make makes the call once: one request, on as many connections as it takes to
+// send it.
+func (c *call) make(ctx context.Context) error {
+	if err := c.encode(ctx); err != nil {
+		return c.fail(err)
 	}
-	params, err := c.client.rt.codec.EncodeParams(nil, &c.request.Streams, args)
+	rt := c.client.rt
+	err := rt.enter()
 	if err != nil {
-		return c.fail(&Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err})
+		return c.fail(&Error{Code: CodeClosed, Outcome: NotSent, cause: err})
+	}
+	defer rt.work.Done()
+	switch scheme := c.client.to.Scheme(); scheme {
+	case "https":
+		err = c.toListening(ctx)
+	case "poll":
+		err = c.toPolling(ctx)
+	default:
+		err = &Error{Code: CodeConnect, Outcome: NotSent, Message: "calls to " + scheme + ":// endpoints need a transport"}
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.outcome()
+}
+
+func (c *call) encode(ctx context.Context) error {
+	c.response, c.decodeErr = nil, nil
+	c.request = wire.Request{
+		ID:         requestID(c.service, c.method, c.client.calls.Add(1), c.activity),
+		ActivityID: c.activity,
+		Endpoint:   c.client.wire,
+		Service:    c.service,
+		Method:     c.method,
+		Call:       c.metadata(ctx),
+	}
+	params, err := c.client.rt.codec.EncodeParams(nil, &c.request.Streams, c.args)
+	if err != nil {
+		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
 	}
 	c.request.Params = params
 	return nil
+}
+
+// metadata is what a service that is written in Go is told about the call.
+func (c *call) metadata(ctx context.Context) *wire.CallMetadata {
+	var m wire.CallMetadata
+	if c.info != nil {
+		m.Metadata, m.Traceparent = c.info.Metadata, c.info.Traceparent
+	} else {
+		m.Metadata = c.client.metadata(ctx)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		m.Timeout = max(time.Until(deadline), time.Millisecond)
+	}
+	if m.Timeout == 0 && m.Traceparent == "" && len(m.Metadata) == 0 {
+		return nil
+	}
+	return &m
 }
 
 // requestID is the id in the reference's form: contract, method, a number and
@@ -106,7 +153,7 @@ func (c *call) fail(err error) error {
 	if !errors.As(err, &e) {
 		e = &Error{Code: CodeTransfer, cause: err}
 	}
-	e.Endpoint, e.Method = c.client.to.String(), c.method
+	e.Endpoint, e.Method = c.client.to.String(), c.service+"."+c.method
 	return e
 }
 
@@ -224,4 +271,3 @@ func (c *call) toPolling(ctx context.Context) error {
 	}
 	return nil
 }
-

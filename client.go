@@ -2,8 +2,11 @@ package halibut
 
 import (
 	"context"
+	"maps"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -40,6 +43,7 @@ type clientOptions struct {
 	serverName string
 	response   time.Duration
 	tries      int
+	metadata   map[string]string
 }
 
 // ClientOption is an option of one client.
@@ -57,6 +61,12 @@ func ResponseWait(d time.Duration) ClientOption { return func(o *clientOptions) 
 // Retries is how many further connections a call tries while it is certain
 // that nothing has reached the peer, in place of Limits.ConnectTries - 1.
 func Retries(n int) ClientOption { return func(o *clientOptions) { o.tries = max(n, 0) + 1 } }
+
+// Metadata is sent with each call to services that are written in Go, which find
+// it by [MetadataFromContext]; others do not see it.
+func Metadata(metadata map[string]string) ClientOption {
+	return func(o *clientOptions) { o.metadata = maps.Clone(metadata) }
+}
 
 // Client returns a client for an endpoint. It opens nothing; whoever opens the
 // connection, calls are made in the same way.
@@ -93,26 +103,33 @@ func (c *Client) Endpoint() Endpoint { return c.to }
 // When ctx ends, the connection under the call is closed, which ends the
 // context of the service's method if the service is written in Go.
 func (c *Client) Call(ctx context.Context, service, method string, result any, args ...any) error {
-	call := &call{client: c, method: service + "." + method, result: result}
-	if err := call.encode(service, method, args); err != nil {
-		return err
+	call := &call{client: c, service: service, method: method, result: result, args: args, activity: uuid.New()}
+	interceptors := c.rt.options.Intercept
+	if len(interceptors) == 0 {
+		return call.make(ctx)
 	}
-	err := c.rt.enter()
-	if err != nil {
-		return call.fail(&Error{Code: CodeClosed, Outcome: NotSent, cause: err})
+	call.info = &CallInfo{
+		Side: ClientSide, Endpoint: c.to, Service: service, Method: method,
+		ID: call.activity.String(), Idempotent: IsIdempotent(ctx), Metadata: c.metadata(ctx),
 	}
-	defer c.rt.work.Done()
-	switch c.to.Scheme() {
-	case "https":
-		err = call.toListening(ctx)
-	case "poll":
-		err = call.toPolling(ctx)
-	default:
-		err = &Error{Code: CodeConnect, Outcome: NotSent, Message: "calls to " + c.to.Scheme() + ":// endpoints need a transport"}
-	}
-	if err != nil {
-		return call.fail(err)
-	}
-	return call.outcome()
+	call.info.Deadline, _ = ctx.Deadline()
+	return intercept(ctx, interceptors, call.info, func(ctx context.Context) error {
+		call.info.Try++
+		return call.make(ctx)
+	})
 }
 
+// metadata is what the client's option and the context say, in a map of the
+// call's own.
+func (c *Client) metadata(ctx context.Context) map[string]string {
+	own, _ := ctx.Value(metadataKey{}).(map[string]string)
+	if len(own)+len(c.options.metadata) == 0 {
+		return nil
+	}
+	merged := maps.Clone(c.options.metadata)
+	if merged == nil {
+		merged = make(map[string]string, len(own))
+	}
+	maps.Copy(merged, own)
+	return merged
+}

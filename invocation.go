@@ -166,7 +166,7 @@ func (inv *invocation) Run(ctx context.Context) *wire.Response {
 	if inv.refused != nil {
 		return response
 	}
-	result, failure := inv.call(ctx)
+	result, failure := inv.serve(ctx)
 	if failure == nil {
 		var err error
 		response.Result, err = inv.rt.codec.EncodeResultValue(nil, &response.Streams, result)
@@ -180,32 +180,91 @@ func (inv *invocation) Run(ctx context.Context) *wire.Response {
 	return response
 }
 
-// call runs the method. A panic ends the call and nothing else: the caller gets
-// a fixed text and an id, under which the log has the rest.
-func (inv *invocation) call(ctx context.Context) (result reflect.Value, failure *wire.ServerError) {
+// serve runs the method with its context, within the interceptors.
+func (inv *invocation) serve(ctx context.Context) (result reflect.Value, failure *wire.ServerError) {
+	if call := inv.request.Call; call != nil && call.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, call.Timeout)
+		defer cancel()
+	}
+	ctx = &servedContext{ctx, inv}
+	interceptors := inv.rt.options.Intercept
+	if len(interceptors) == 0 {
+		return inv.call(ctx)
+	}
+	err := inv.guard(func() error {
+		return intercept(ctx, interceptors, inv.info(ctx), func(ctx context.Context) error {
+			result, failure = inv.call(ctx)
+			if failure != nil {
+				return &methodError{failure}
+			}
+			return nil
+		})
+	})
+	var own *methodError
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.As(err, &own):
+		return result, own.failure
+	default:
+		return result, userError(err)
+	}
+}
+
+// methodError is a method's failure on its way through the interceptors.
+type methodError struct{ failure *wire.ServerError }
+
+func (e *methodError) Error() string { return e.failure.Message }
+
+func (inv *invocation) info(ctx context.Context) *CallInfo {
+	info := &CallInfo{
+		Side: ServiceSide, Service: inv.method.service, Method: inv.method.name,
+		ID: inv.callID(), Metadata: MetadataFromContext(ctx),
+	}
+	info.Peer, _ = PeerFromContext(ctx)
+	info.Deadline, _ = ctx.Deadline()
+	if call := inv.request.Call; call != nil {
+		info.Traceparent = call.Traceparent
+	}
+	return info
+}
+
+// guard runs f. A panic ends the call and nothing else: the caller gets a fixed
+// text and an id, under which the log has the rest.
+func (inv *invocation) guard(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			id := rand.Text()
 			inv.rt.log.Error("a service panicked", "service", inv.method.service, "method", inv.method.name,
 				"id", id, "panic", cause, "stack", string(debug.Stack()))
-			failure = invocationFailed("System.Exception", "the service failed unexpectedly; its log has the reason under the id "+id)
+			err = errors.New("the service failed unexpectedly; its log has the reason under the id " + id)
 		}
 	}()
-	inv.args[0] = reflect.ValueOf(ctx)
-	if inv.live != nil {
-		source, err := inv.live.Open()
-		if err != nil {
-			return result, userError(err)
+	return f()
+}
+
+// call runs the method.
+func (inv *invocation) call(ctx context.Context) (result reflect.Value, failure *wire.ServerError) {
+	err := inv.guard(func() error {
+		inv.args[0] = reflect.ValueOf(ctx)
+		if inv.live != nil {
+			source, err := inv.live.Open()
+			if err != nil {
+				return err
+			}
+			defer source.Close()
+			inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
 		}
-		defer source.Close()
-		inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
-	}
-	out := inv.method.fn.Call(inv.args)
-	if err, _ := out[len(out)-1].Interface().(error); err != nil {
+		out := inv.method.fn.Call(inv.args)
+		if len(out) == 2 {
+			result = out[0]
+		}
+		err, _ := out[len(out)-1].Interface().(error)
+		return err
+	})
+	if err != nil {
 		return result, userError(err)
-	}
-	if len(out) == 2 {
-		result = out[0]
 	}
 	return result, nil
 }

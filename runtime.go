@@ -36,6 +36,9 @@ type Options struct {
 	Types map[string]reflect.Type
 	// Logger gets what happens to connections. Nil is silent.
 	Logger *slog.Logger
+	// Intercept are called around each call that this runtime makes and each
+	// that it answers, the first one outermost.
+	Intercept []Interceptor
 	// TempDir is where received data streams that do not fit into memory are
 	// kept. "": os.TempDir().
 	TempDir string
