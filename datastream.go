@@ -20,8 +20,9 @@ type Progress = wire.Progress
 
 var readerType = reflect.TypeFor[io.Reader]()
 
-// StreamOf makes a data stream of the next size bytes of r. It can be sent
-// once; use [StreamFile] or [StreamFunc] for calls that may be repeated.
+// StreamOf makes a data stream of r, which has to end after size bytes: one
+// that goes on is put into an io.LimitReader. It can be sent once; use
+// [StreamFile] or [StreamFunc] for calls that may be repeated.
 func StreamOf(r io.Reader, size int64) *DataStream { return wire.StreamOf(r, size) }
 
 // StreamBytes makes a data stream of b, which must not be changed until the

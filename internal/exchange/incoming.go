@@ -66,7 +66,7 @@ func (l *link) readMessage() (wire.Message, []wire.Husk, error) {
 // they are streams. What else looks like one may follow, and is read over
 // where a control line is due.
 func (in *incoming) readBound() error {
-	if err := in.bindRest(); err != nil {
+	if err := in.streams.Expect(in.husks); err != nil {
 		return err
 	}
 	return in.reader.ReadStreams(in.streams)
@@ -77,13 +77,19 @@ func (in *incoming) readBound() error {
 // others follow it. done is called when the method has read it; live reports
 // whether it will be.
 func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (live bool, err error) {
-	if err := in.bindRest(); err != nil {
+	if err := in.streams.Expect(in.husks); err != nil {
 		return false, err
 	}
+	var kept error
 	for in.streams.Pending() > 1 {
-		if _, err := in.reader.ReadFrame(in.streams); err != nil {
+		_, err := in.reader.ReadFrame(in.streams)
+		if err != nil && !notKept(err) {
 			return false, err
 		}
+		kept = errors.Join(kept, err)
+	}
+	if kept != nil {
+		return false, errors.Join(kept, in.reader.ReadStreams(in.streams))
 	}
 	for id := range in.streams.Missing() {
 		if last, _ := in.streams.Lookup(id); last == stream {
@@ -92,24 +98,6 @@ func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (liv
 		}
 	}
 	return false, in.reader.ReadStreams(in.streams)
-}
-
-func (in *incoming) bindRest() error {
-	for _, h := range in.husks {
-		if _, bound := in.streams.Lookup(h.ID); bound {
-			continue
-		}
-		var err error
-		if h.Certain {
-			_, err = in.streams.Bind(h.ID, h.Length)
-		} else {
-			err = in.streams.Allow(h.ID, h.Length)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readAll reads every stream that may be one, for a receiver that does not
@@ -127,17 +115,20 @@ func (in *incoming) readAll() error {
 	if certain == len(in.husks) {
 		return in.reader.ReadStreams(in.streams)
 	}
+	var kept error
 	for in.streams.Pending() > 0 {
 		if line, err := in.lineFollows(); err != nil {
 			return err
 		} else if line {
 			break
 		}
-		if _, err := in.reader.ReadFrame(in.streams); err != nil {
+		_, err := in.reader.ReadFrame(in.streams)
+		if err != nil && !notKept(err) {
 			return err
 		}
+		kept = errors.Join(kept, err)
 	}
-	return in.forget()
+	return errors.Join(kept, in.forget())
 }
 
 func (in *incoming) lineFollows() (bool, error) {
