@@ -38,6 +38,9 @@ type Codec struct {
 	// An interface type here gives the .NET name of the interface, which
 	// collections of it need.
 	Types map[string]reflect.Type
+	// TypeAll writes $type on every document, array and list, also where the
+	// slot says their type: the protocol of 2013 does (wire protocol, section 5).
+	TypeAll bool
 	// MaxDepth caps how deep the document around an encoded value may nest,
 	// the outermost being 1; 0 means 100.
 	MaxDepth int

@@ -10,7 +10,13 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
+
+// maxMapHint caps the room that is made for a map before its keys are seen,
+// since they may all be the same.
+const maxMapHint = 1024
 
 // decoder stores values of a validated document. It recurses no deeper than
 // validation allowed the document to nest, and allocates for bytes that are there.
@@ -166,7 +172,7 @@ func decodeUUID(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
 	if !ok {
 		return errKind(p, raw, "a Guid (binary of 16 bytes, subtype 4)")
 	}
-	reflect.Copy(v, reflect.ValueOf(id[:]))
+	*v.Addr().Interface().(*uuid.UUID) = id
 	return nil
 }
 
@@ -328,7 +334,7 @@ func decodeSet(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 		return errKind(p, raw, "an array")
 	}
 	it := raw.Elements()
-	set := reflect.MakeMapWithSize(p.typ, it.Count())
+	set := reflect.MakeMapWithSize(p.typ, min(it.Count(), maxMapHint))
 	element := reflect.New(p.typ.Key()).Elem()
 	present := reflect.Zero(p.typ.Elem())
 	for i := 0; it.Next(); i++ {
@@ -351,7 +357,7 @@ func decodeMap(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 		return errKind(p, raw, "a document")
 	}
 	it := raw.Elements()
-	m := reflect.MakeMapWithSize(p.typ, it.Count())
+	m := reflect.MakeMapWithSize(p.typ, min(it.Count(), maxMapHint))
 	key, value := reflect.New(p.typ.Key()).Elem(), reflect.New(p.typ.Elem()).Elem()
 	for it.Next() {
 		if isTypeMember(&it) {

@@ -168,6 +168,9 @@ func (c *Codec) kindName(t reflect.Type) (TypeName, bool) {
 
 // pointerName: a pointer to a class is the class, one to a value is a Nullable.
 func (c *Codec) pointerName(element reflect.Type) (TypeName, bool) {
+	if element.Kind() == reflect.Pointer {
+		return TypeName{}, false
+	}
 	if isValueType(element) {
 		return c.genericName("System.Nullable`1", element)
 	}

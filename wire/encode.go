@@ -57,7 +57,7 @@ func (e *encoder) index(i int) int {
 // begin begins a document or array, with $type when one is pending.
 func (e *encoder) begin() (start int, err error) {
 	if e.depth++; e.depth > e.maxDepth {
-		return 0, fmt.Errorf("values nest deeper than %d documents, or hold themselves", e.maxDepth)
+		return 0, e.tooDeep()
 	}
 	e.buf, start = bson.Begin(e.buf)
 	if e.typeName != "" {
@@ -65,6 +65,10 @@ func (e *encoder) begin() (start int, err error) {
 		e.typeName = ""
 	}
 	return start, nil
+}
+
+func (e *encoder) tooDeep() error {
+	return fmt.Errorf("values nest deeper than %d documents, or hold themselves", e.maxDepth)
 }
 
 func (e *encoder) end(start int) {
@@ -111,9 +115,9 @@ func (e *encoder) object(v reflect.Value) (Kind, error) {
 	return p.enc(e, p, v)
 }
 
-// errPointers ends a circle of pointers to pointers, which have no document
-// of their own to count.
-var errPointers = errors.New("pointers to pointers never end")
+// errPointers ends a circle of an interface that points to itself, which has
+// no document to count.
+var errPointers = errors.New("the value is an interface that points to itself")
 
 // wrapped writes {"$type": name, member: value}.
 func (e *encoder) wrapped(p *plan, v reflect.Value, name, member string) (Kind, error) {
@@ -224,7 +228,13 @@ func marshalText(v reflect.Value) (string, error) {
 }
 
 func encodeTime(e *encoder, _ *plan, v reflect.Value) (Kind, error) {
-	ms, err := dateOf(v.Interface().(time.Time))
+	var t time.Time
+	if v.CanAddr() {
+		t = *v.Addr().Interface().(*time.Time) // allocates nothing
+	} else {
+		t = v.Interface().(time.Time)
+	}
+	ms, err := dateOf(t)
 	if err != nil {
 		return 0, err
 	}
@@ -273,8 +283,12 @@ func encodeChar(e *encoder, _ *plan, v reflect.Value) (Kind, error) {
 }
 
 func encodeUUID(e *encoder, _ *plan, v reflect.Value) (Kind, error) {
-	id := netGUID(v.Interface().(uuid.UUID))
-	e.buf = bson.AppendBinaryData(e.buf, subtypeGUID, id[:])
+	var id uuid.UUID
+	for i := range id { // Interface would allocate
+		id[i] = byte(v.Index(i).Uint())
+	}
+	net := netGUID(id)
+	e.buf = bson.AppendBinaryData(e.buf, subtypeGUID, net[:])
 	return KindBinary, nil
 }
 
@@ -288,7 +302,10 @@ func encodeRaw(e *encoder, _ *plan, v reflect.Value) (Kind, error) {
 	if raw.IsNull() {
 		return KindNull, nil
 	}
-	if err := raw.Validate(e.maxDepth - e.depth); err != nil {
+	if nests := raw.Type == KindDocument || raw.Type == KindArray; nests && e.depth >= e.maxDepth {
+		return 0, e.tooDeep()
+	}
+	if err := raw.Validate(max(1, e.maxDepth-e.depth)); err != nil {
 		return 0, fmt.Errorf("the raw value is malformed: %w", err)
 	}
 	e.buf = append(e.buf, raw.Data...)
@@ -340,15 +357,7 @@ func encodePointer(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	if v.IsNil() {
 		return KindNull, nil
 	}
-	if p.elem.form != formPointer {
-		return p.elem.enc(e, p.elem, v.Elem())
-	}
-	if e.depth++; e.depth > e.maxDepth {
-		return 0, errPointers
-	}
-	kind, err := p.elem.enc(e, p.elem, v.Elem())
-	e.depth--
-	return kind, err
+	return p.elem.enc(e, p.elem, v.Elem())
 }
 
 // encodeInterface writes what an interface holds. What implements an interface
@@ -395,7 +404,15 @@ func (e *encoder) member(f *field, v reflect.Value) (Kind, error) {
 	case f.object:
 		return e.object(v)
 	}
-	return f.plan.enc(e, f.plan, v)
+	return e.item(f.plan, v)
+}
+
+// item writes a value into a slot that is declared with the value's type.
+func (e *encoder) item(p *plan, v reflect.Value) (Kind, error) {
+	if e.codec.TypeAll {
+		return e.object(v)
+	}
+	return p.enc(e, p, v)
 }
 
 func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
@@ -408,7 +425,7 @@ func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	}
 	for i := range v.Len() {
 		at := e.index(i)
-		kind, err := p.elem.enc(e, p.elem, v.Index(i))
+		kind, err := e.item(p.elem, v.Index(i))
 		if err != nil {
 			return 0, atIndex(err, i)
 		}
@@ -444,7 +461,7 @@ func encodeSet(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	})
 	for i, element := range elements {
 		at := e.index(i)
-		kind, err := p.elem.enc(e, p.elem, element)
+		kind, err := e.item(p.elem, element)
 		if err != nil {
 			return 0, atIndex(err, i)
 		}
@@ -487,7 +504,7 @@ func encodeMap(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 		}
 		at := len(e.buf)
 		e.buf = bson.AppendHeader(e.buf, 0, key)
-		kind, err := p.elem.enc(e, p.elem, entries[i].value)
+		kind, err := e.item(p.elem, entries[i].value)
 		if err != nil {
 			return 0, atKey(err, key)
 		}

@@ -175,7 +175,7 @@ func (d *decoder) elementHint(name TypeName) (hint reflect.Type, ok bool) {
 
 func (d *decoder) naturalMap(raw Raw, hint reflect.Type) (any, error) {
 	it := raw.Elements()
-	m := make(map[string]any, it.Count())
+	m := make(map[string]any, min(it.Count(), maxMapHint))
 	for it.Next() {
 		if isTypeMember(&it) {
 			continue

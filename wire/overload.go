@@ -50,7 +50,7 @@ func (c *Codec) Fit(arg Raw, t reflect.Type) Fit {
 	if arg.IsNull() {
 		return fitNull(t)
 	}
-	if t.Kind() == reflect.Pointer && t.Elem() != streamType {
+	if t.Kind() == reflect.Pointer && t.Elem() != streamType && t.Elem().Kind() != reflect.Pointer {
 		return c.Fit(arg, t.Elem()) // a value that is set fits a Nullable too
 	}
 	switch arg.Type {
@@ -177,6 +177,9 @@ func (c *Codec) fitDocument(arg Raw, t reflect.Type) Fit {
 			return fitIf(err == nil, Liberal)
 		}
 		return fitIf(p.form == formBare && t.Kind() == reflect.Struct && !isText(t) && p.fields != nil, Liberal)
+	}
+	if text := c.objectName(p.typ); text != "" && string(typeMember.Text()) == text {
+		return Exact
 	}
 	registered, name, err := c.registered(typeMember.Text())
 	if err != nil {

@@ -165,6 +165,10 @@ func (b *planner) pointer(p *plan) {
 		p.form, p.enc, p.dec = formStream, encodeStream, decodeStream
 		return
 	}
+	if p.typ.Elem().Kind() == reflect.Pointer {
+		p.refuse("points to a pointer: null can be said once only")
+		return
+	}
 	p.form, p.enc, p.dec = formPointer, encodePointer, decodePointer
 	p.elem = b.plan(p.typ.Elem())
 }

@@ -76,7 +76,7 @@ func (w *walker) value(kind Type, off, limit, depth int) (int, error) {
 
 func (w *walker) fixed(kind Type, off, limit, size int) (int, error) {
 	if limit-off < size {
-		return 0, w.errorf(off, "a %s takes %d bytes, %d are left", kind, size, limit-off)
+		return 0, w.errorf(off, "the %s takes %d bytes, %d are left", kind, size, limit-off)
 	}
 	return off + size, nil
 }
