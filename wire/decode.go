@@ -32,7 +32,7 @@ func errKind(p *plan, raw Raw, want string) error {
 	if raw.IsNull() {
 		return fmt.Errorf("null does not fit the Go type %v: use a pointer", p.typ)
 	}
-	return fmt.Errorf("found a %s where the Go type %v needs %s", raw.Type, p.typ, want)
+	return fmt.Errorf("found %s where the Go type %v needs %s", withArticle(raw.Type), p.typ, want)
 }
 
 func decodeBool(_ *decoder, p *plan, raw Raw, v reflect.Value) error {

@@ -79,7 +79,7 @@ func ParseEndpoint(raw Raw) (*Endpoint, error) {
 		return nil, nil
 	}
 	if raw.Type != KindDocument {
-		return nil, fmt.Errorf("the request's endpoint is a %s, not a document", raw.Type)
+		return nil, fmt.Errorf("the request's endpoint is %s, not a document", withArticle(raw.Type))
 	}
 	e := &Endpoint{}
 	var m members

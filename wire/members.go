@@ -16,7 +16,7 @@ func (m *members) wrong(name []byte, v Raw, want Kind) bool {
 	if v.Type == want {
 		return false
 	}
-	m.fail(name, fmt.Errorf("want a %s, found a %s", want, v.Type))
+	m.fail(name, fmt.Errorf("want %s, found %s", withArticle(want), withArticle(v.Type)))
 	return true
 }
 
@@ -78,4 +78,13 @@ func endString(dst []byte, start int) []byte {
 	dst = append(dst, 0)
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
 	return dst
+}
+
+// withArticle names a kind in a sentence: an int32, a string.
+func withArticle(k Kind) string {
+	switch k {
+	case KindInt32, KindInt64, KindArray:
+		return "an " + k.String()
+	}
+	return "a " + k.String()
 }

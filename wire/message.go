@@ -37,7 +37,7 @@ func ParseMessage(doc []byte, maxDepth int) (Message, error) {
 	case body.IsNull():
 		return Message{}, nil
 	case body.Type != KindDocument:
-		return Message{}, fmt.Errorf("message: want a document or null, found a %s", body.Type)
+		return Message{}, fmt.Errorf("message: want a document or null, found %s", withArticle(body.Type))
 	}
 	return parseEnvelope(body)
 }

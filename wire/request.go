@@ -65,7 +65,7 @@ func (r *Request) Args(dst []Raw) []Raw {
 // document, by others. On an error dst is returned as it was.
 func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 	if r.Params.Type != KindArray && !r.Params.IsNull() {
-		return dst, fmt.Errorf("a request's params are an array or null, not a %s", r.Params.Type)
+		return dst, fmt.Errorf("a request's params are an array or null, not %s", withArticle(r.Params.Type))
 	}
 	if err := checkTexts(r.ID, r.Service, r.Method); err != nil {
 		return dst, fmt.Errorf("request %s::%s: %w", r.Service, r.Method, err)
