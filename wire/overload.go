@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math"
+	"net/url"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -153,7 +154,8 @@ func fitText(text []byte, t reflect.Type) Fit {
 		_, err := parseTime(text)
 		return fitIf(err == nil, Liberal)
 	case urlType:
-		return Liberal
+		_, err := url.Parse(string(text))
+		return fitIf(err == nil, Liberal)
 	}
 	if isText(t) {
 		return Liberal
@@ -230,7 +232,7 @@ func (c *Codec) fitNamed(arg Raw, name TypeName, p *plan) Fit {
 		return fitIf(arg.Lookup("$value").Type == KindBinary, Liberal)
 	case formMembers:
 		if p.typ.Kind() == reflect.Map {
-			return fitIf(name.Framework() && arg.Lookup("$values").Type == 0, Liberal)
+			return fitIf(name.Framework() && arg.Lookup("$values").Type == 0 && arg.Lookup("$value").Type == 0, Liberal)
 		}
 		// The same class in an assembly of another name, or a Go type that
 		// does not say which class it is.
