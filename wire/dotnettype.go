@@ -88,18 +88,32 @@ func signatureName(t TypeName) string {
 // typeName finds the .NET name of a Go type; ok is false when it has none.
 // Where a type argument is an interface, Types may name it.
 func (c *Codec) typeName(t reflect.Type) (TypeName, bool) {
+	return namer{codec: c}.name(t)
+}
+
+// namer names a type inside of another. Types that are made of themselves, such
+// as type Tree []Tree, have no name.
+type namer struct {
+	codec *Codec
+	depth int
+}
+
+func (n namer) name(t reflect.Type) (TypeName, bool) {
+	if n.depth++; n.depth > maxTypeNameDepth {
+		return TypeName{}, false
+	}
 	if t.Kind() == reflect.Pointer {
-		return c.pointerName(t.Elem())
+		return n.pointer(t.Elem())
 	}
 	if name, ok := ownTypeName(t); ok {
 		return name, true
 	}
-	if name, ok := c.registeredName(t); ok {
+	if name, ok := n.codec.registeredName(t); ok {
 		return name, true
 	}
 	if isGeneric(t) {
 		name, args := reflect.Zero(t).Interface().(genericT).genericName()
-		return c.genericName(name, args...)
+		return n.generic(name, args...)
 	}
 	switch t {
 	case timeType:
@@ -118,18 +132,18 @@ func (c *Codec) typeName(t reflect.Type) (TypeName, bool) {
 	if isText(t) {
 		return framework("System.String"), true
 	}
-	return c.kindName(t)
+	return n.kind(t)
 }
 
 // isGeneric says whether a type is an instance of one of this package's generic
 // types, and not a struct that embeds one.
 func isGeneric(t reflect.Type) bool {
-	return t.Implements(genericType) && t.PkgPath() == rawPackage
+	return t.Implements(genericType) && t.PkgPath() == thisPackage && strings.Contains(t.Name(), "[")
 }
 
-var rawPackage = streamType.PkgPath()
+var thisPackage = streamType.PkgPath()
 
-func (c *Codec) kindName(t reflect.Type) (TypeName, bool) {
+func (n namer) kind(t reflect.Type) (TypeName, bool) {
 	switch t.Kind() {
 	case reflect.Bool:
 		return framework("System.Boolean"), true
@@ -156,39 +170,39 @@ func (c *Codec) kindName(t reflect.Type) (TypeName, bool) {
 	case reflect.String:
 		return framework("System.String"), true
 	case reflect.Slice, reflect.Array:
-		return c.arrayName(t.Elem())
+		return n.array(t.Elem())
 	case reflect.Map:
 		if isSet(t) {
-			return c.genericName("System.Collections.Generic.HashSet`1", t.Key())
+			return n.generic("System.Collections.Generic.HashSet`1", t.Key())
 		}
-		return c.genericName("System.Collections.Generic.Dictionary`2", t.Key(), t.Elem())
+		return n.generic("System.Collections.Generic.Dictionary`2", t.Key(), t.Elem())
 	}
 	return TypeName{}, false
 }
 
-// pointerName: a pointer to a class is the class, one to a value is a Nullable.
-func (c *Codec) pointerName(element reflect.Type) (TypeName, bool) {
+// pointer: a pointer to a class is the class, one to a value is a Nullable.
+func (n namer) pointer(element reflect.Type) (TypeName, bool) {
 	if element.Kind() == reflect.Pointer {
 		return TypeName{}, false
 	}
 	if isValueType(element) {
-		return c.genericName("System.Nullable`1", element)
+		return n.generic("System.Nullable`1", element)
 	}
-	return c.typeName(element)
+	return n.name(element)
 }
 
-func (c *Codec) arrayName(element reflect.Type) (TypeName, bool) {
-	name, ok := c.typeName(element)
+func (n namer) array(element reflect.Type) (TypeName, bool) {
+	name, ok := n.name(element)
 	if ok {
 		name.Arrays = append(name.Arrays[:len(name.Arrays):len(name.Arrays)], 1)
 	}
 	return name, ok
 }
 
-func (c *Codec) genericName(name string, args ...reflect.Type) (TypeName, bool) {
+func (n namer) generic(name string, args ...reflect.Type) (TypeName, bool) {
 	t := framework(name)
 	for _, arg := range args {
-		argName, ok := c.typeName(arg)
+		argName, ok := n.name(arg)
 		if !ok {
 			return TypeName{}, false
 		}

@@ -96,7 +96,7 @@ func timeKey(v reflect.Value) (string, error) {
 }
 
 // floatKey prints a number as .NET does: the shortest text that reads back the
-// same, with an exponent from 1E+15 on and below 1E-05.
+// same, with an exponent from 1E+15 on and below 0.0001.
 func floatKey(v reflect.Value) (string, error) {
 	f := v.Float()
 	switch {
@@ -108,7 +108,7 @@ func floatKey(v reflect.Value) (string, error) {
 		return "-Infinity", nil
 	}
 	bits := v.Type().Bits()
-	if size := math.Abs(f); size != 0 && (size >= 1e15 || size < 1e-5) {
+	if size := math.Abs(f); size != 0 && (size >= 1e15 || size < 1e-4) {
 		return strconv.FormatFloat(f, 'E', -1, bits), nil
 	}
 	return strconv.FormatFloat(f, 'f', -1, bits), nil

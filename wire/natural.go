@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -56,9 +57,9 @@ func (d *decoder) registered(raw Raw, t reflect.Type) (reflect.Value, error) {
 	return v, p.dec(d, p, raw, v)
 }
 
-// natural makes the Go value that a value most naturally is. hint is the
-// registered type that the value's collection says it has, or nil.
-func (d *decoder) natural(raw Raw, hint reflect.Type) (any, error) {
+// natural makes the Go value that a value most naturally is. declared is what
+// the type name of the collection around it says about its items, or nil.
+func (d *decoder) natural(raw Raw, declared *TypeName) (any, error) {
 	switch raw.Type {
 	case KindDouble:
 		return raw.Double(), nil
@@ -80,9 +81,9 @@ func (d *decoder) natural(raw Raw, hint reflect.Type) (any, error) {
 		_, data := raw.Binary()
 		return bytes.Clone(data), nil
 	case KindArray:
-		return d.naturalList(raw, hint)
+		return d.naturalList(raw, declared.item())
 	case KindDocument:
-		return d.naturalDocument(raw, hint)
+		return d.naturalDocument(raw, declared)
 	}
 	return nil, nil
 }
@@ -93,94 +94,109 @@ func (d *decoder) into(raw Raw, dst any) error {
 	return p.dec(d, p, raw, v)
 }
 
-func (d *decoder) naturalList(raw Raw, hint reflect.Type) (any, error) {
+func (d *decoder) naturalList(raw Raw, item *TypeName) (any, error) {
 	it := raw.Elements()
 	list := make([]any, it.Count())
 	for i := 0; it.Next(); i++ {
 		var err error
-		if list[i], err = d.natural(it.Value(), hint); err != nil {
+		if list[i], err = d.natural(it.Value(), item); err != nil {
 			return nil, atIndex(err, i)
 		}
 	}
 	return list, nil
 }
 
-func (d *decoder) naturalDocument(raw Raw, hint reflect.Type) (any, error) {
-	name := raw.Lookup("$type")
-	if name.Type != KindString {
-		if hint == nil {
-			return d.naturalMap(raw, nil)
+// naturalDocument goes by the document's $type, or by what is declared.
+func (d *decoder) naturalDocument(raw Raw, declared *TypeName) (any, error) {
+	text := raw.Lookup("$type")
+	if text.Type != KindString {
+		if declared != nil {
+			if t := d.codec.byText[declared.String()]; t != nil && t.Kind() != reflect.Interface {
+				return d.naturalObject(raw, t)
+			}
+			if declared.isDataStream() {
+				return d.naturalObject(raw, streamPointer)
+			}
 		}
-		value, err := d.registered(raw, hint)
-		if err != nil {
-			return nil, err
-		}
-		return value.Interface(), nil
+		return d.naturalMap(raw, declared.item())
 	}
-	if isDataStream(name.Text()) {
-		var ds *DataStream
-		err := d.into(raw, &ds)
-		return ds, err
+	if isDataStream(text.Text()) {
+		return d.naturalObject(raw, streamPointer)
 	}
-	t, parsed, err := d.codec.registered(name.Text())
-	if err != nil {
+	t, name, err := d.codec.registered(text.Text())
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if t != nil {
-		value, err := d.registered(raw, t)
-		if err != nil {
-			return nil, err
-		}
-		return value.Interface(), nil
-	}
-	hint, ok := d.elementHint(parsed)
-	if !ok {
-		return nil, &TypeError{Name: string(name.Text())}
+	case t != nil:
+		return d.naturalObject(raw, t)
+	case d.codec.byText[name.String()] != nil, !d.codec.harmless(name): // an interface, or nothing we know
+		return nil, &TypeError{Name: string(text.Text())}
 	}
 	if values := raw.Lookup("$values"); values.Type == KindArray {
-		return d.naturalList(values, hint)
+		return d.naturalList(values, name.item())
 	}
 	if value := raw.Lookup("$value"); value.Type != 0 {
 		return d.natural(value, nil)
 	}
-	return d.naturalMap(raw, hint)
+	return d.naturalMap(raw, name.item())
 }
 
-// elementHint takes an unregistered name apart: .NET's own types are harmless
-// and become natural values, and in a collection of a registered type the
-// items are of that type. ok is false when the name is of neither kind.
-func (d *decoder) elementHint(name TypeName) (hint reflect.Type, ok bool) {
-	element, isArray := name.Element()
-	switch {
-	case isArray:
-	case name.Framework() && len(name.Args) > 0:
-		element = name.Args[len(name.Args)-1]
-	default:
-		return nil, name.Framework()
+var streamPointer = reflect.PointerTo(streamType)
+
+func (d *decoder) naturalObject(raw Raw, t reflect.Type) (any, error) {
+	v, err := d.registered(raw, t)
+	if err != nil {
+		return nil, err
 	}
-	if t, ok := d.codec.byText[element.Normal().String()]; ok {
-		if t.Kind() == reflect.Interface {
-			return nil, true
+	return v.Interface(), nil
+}
+
+// harmless says whether an unregistered name is made of nothing but .NET's own
+// types, which become natural values, and registered ones.
+func (c *Codec) harmless(name TypeName) bool {
+	if _, ok := c.byText[name.String()]; ok || name.isDataStream() {
+		return true
+	}
+	if element, ok := name.Element(); ok {
+		return c.harmless(element)
+	}
+	if !name.Framework() {
+		return false
+	}
+	for _, arg := range name.Args {
+		if !c.harmless(arg) {
+			return false
 		}
-		return t, true
 	}
-	if element.Name == "Halibut.DataStream" && len(element.Arrays) == 0 {
-		return reflect.PointerTo(streamType), true
-	}
-	if _, ok := d.elementHint(element); !ok {
-		return nil, false
-	}
-	return nil, true
+	return true
 }
 
-func (d *decoder) naturalMap(raw Raw, hint reflect.Type) (any, error) {
+// item is the type of a collection's items: an array's elements, a list's
+// argument, a dictionary's last one. It is nil for other types, and for nil.
+func (t *TypeName) item() *TypeName {
+	if t == nil {
+		return nil
+	}
+	if element, ok := t.Element(); ok {
+		element = element.Normal()
+		return &element
+	}
+	if strings.HasPrefix(t.Name, "System.Collections.") && len(t.Args) > 0 {
+		return &t.Args[len(t.Args)-1]
+	}
+	return nil
+}
+
+func (t *TypeName) isDataStream() bool { return t.Name == "Halibut.DataStream" && len(t.Arrays) == 0 }
+
+func (d *decoder) naturalMap(raw Raw, item *TypeName) (any, error) {
 	it := raw.Elements()
 	m := make(map[string]any, min(it.Count(), maxMapHint))
 	for it.Next() {
 		if isTypeMember(&it) {
 			continue
 		}
-		value, err := d.natural(it.Value(), hint)
+		value, err := d.natural(it.Value(), item)
 		if err != nil {
 			return nil, atKey(err, string(it.Name()))
 		}
