@@ -74,6 +74,7 @@ type Runtime struct {
 	handshakes chan struct{}
 
 	connections atomic.Uint64 // numbers those of polling services
+	live        liveConnections
 
 	calling   exchange.Config // calls to listening services
 	answering exchange.Config // a listening service

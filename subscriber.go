@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
@@ -13,23 +14,28 @@ import (
 // passRequests hands the requests of a subscription's queue to the polling
 // service that has connected for them, one after another, until the connection
 // or ctx ends.
-func (rt *Runtime) passRequests(ctx context.Context, session *exchange.Session, peer Peer, log *slog.Logger) {
-	log = log.With("subscription", peer.Subscription)
+func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) {
+	rt, peer := a.rt, a.peer
+	log := a.log.With("subscription", peer.Subscription)
 	q, err := rt.queues.Queue(peer.Subscription)
 	if err != nil {
 		log.Warn("polling service refused", "error", err)
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
+	waiting, stopWaiting := context.WithCancel(ctx)
+	defer stopWaiting()
 	s := &subscriber{
 		rt: rt, queue: q, log: log,
 		peer: queue.Peer{
 			Thumbprint: peer.Thumbprint.String(), SHA256: peer.SHA256.String(),
 			Addr: peer.Addr.String(), Connection: rt.connections.Add(1),
 		},
-		connection: session.Client(&rt.passing, cancel),
-		leaving:    make(chan struct{}),
+		connection:  session.Client(&rt.passing, cancel),
+		waiting:     waiting,
+		stopWaiting: stopWaiting,
 	}
+	rt.live.serves(a.live, s)
 	stop := context.AfterFunc(ctx, func() { s.connection.Abort(context.Cause(ctx)) })
 	defer stop()
 	running := make(chan struct{})
@@ -53,33 +59,25 @@ type subscriber struct {
 	peer       queue.Peer
 	connection *exchange.Client
 	log        *slog.Logger
-	leaving    chan struct{} // closed by Drain
+	busy       atomic.Bool // a call is under way
+
+	waiting     context.Context // ends with the connection, and when the runtime drains
+	stopWaiting context.CancelFunc
 }
 
-// Drain ends the connection when no request is under way on it.
-func (s *subscriber) Drain() { close(s.leaving) }
+// Drain ends the connection when no request is under way on it and none waits.
+func (s *subscriber) Drain() { s.stopWaiting() }
 
 // run passes requests on until the connection ends.
 func (s *subscriber) run(ctx context.Context) error {
-	waiting, stopWaiting := context.WithCancel(ctx)
-	defer stopWaiting()
-	left := make(chan struct{})
-	defer close(left)
-	go func() {
-		select {
-		case <-s.leaving:
-			stopWaiting()
-		case <-left:
-		}
-	}()
 	for {
-		delivery, err := s.next(waiting)
+		delivery, err := s.next()
 		switch {
 		case err == nil:
 			err = s.pass(ctx, delivery)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case waiting.Err() != nil:
+		case s.waiting.Err() != nil:
 			return ErrClosed
 		case errors.Is(err, context.DeadlineExceeded):
 			err = s.connection.SendNull(ctx)
@@ -95,10 +93,11 @@ func (s *subscriber) run(ctx context.Context) error {
 
 // next takes the next request. It ends with a deadline error when it is time
 // for a null request.
-func (s *subscriber) next(ctx context.Context) (queue.Delivery, error) {
+func (s *subscriber) next() (queue.Delivery, error) {
 	if delivery, ok := s.queue.TryNext(s.peer); ok {
 		return delivery, nil // also while the runtime drains: what is queued is passed on first
 	}
+	ctx := s.waiting
 	if limit := s.rt.limits.NullRequest; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -109,6 +108,8 @@ func (s *subscriber) next(ctx context.Context) (queue.Delivery, error) {
 
 // pass makes one call on the connection for whoever queued it.
 func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
+	s.busy.Store(true)
+	defer s.busy.Store(false)
 	waiting := delivery.Context()
 	call := &exchange.Call{
 		Request: delivery.Request(),

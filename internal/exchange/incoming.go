@@ -89,7 +89,10 @@ func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (liv
 		kept = errors.Join(kept, err)
 	}
 	if kept != nil {
-		return false, errors.Join(kept, in.reader.ReadStreams(in.streams))
+		if err := in.reader.ReadStreams(in.streams); err != nil && !notKept(err) {
+			return false, err
+		}
+		return false, kept
 	}
 	for id := range in.streams.Missing() {
 		if last, _ := in.streams.Lookup(id); last == stream {
@@ -128,7 +131,10 @@ func (in *incoming) readAll() error {
 		}
 		kept = errors.Join(kept, err)
 	}
-	return errors.Join(kept, in.forget())
+	if err := in.forget(); err != nil {
+		return err
+	}
+	return kept
 }
 
 func (in *incoming) lineFollows() (bool, error) {

@@ -1,0 +1,205 @@
+package halibut
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/internal/mutualtls"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// accepted is a connection on its way from Accept to the conversation.
+type accepted struct {
+	rt   *Runtime
+	conn net.Conn
+	log  *slog.Logger
+	peer Peer // filled in as it becomes known
+	live *liveConnection
+}
+
+// open takes a connection to where its peer is admitted, and then starts the
+// conversation in a goroutine with a fresh stack: the handshake's is large,
+// and the conversation may last for months.
+func (s *server) open(ctx context.Context, conn net.Conn) {
+	defer s.leave()
+	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	converse, err := a.identify(ctx)
+	if err != nil {
+		stop()
+		a.end()
+		if !errors.Is(err, errAnswered) && ctx.Err() == nil {
+			a.refused(err)
+		}
+		return
+	}
+	s.conversations.Go(func() {
+		defer func() {
+			stop()
+			a.end()
+		}()
+		converse()
+	})
+}
+
+// end closes the connection and forgets it.
+func (a *accepted) end() {
+	_ = a.conn.Close()
+	if a.live != nil {
+		a.rt.live.remove(a.live)
+	}
+}
+
+func (a *accepted) refused(err error) {
+	rejection := Rejection{
+		Time: time.Now(), Addr: a.conn.RemoteAddr().String(), Thumbprint: a.peer.Thumbprint, SHA256: a.peer.SHA256,
+		Role: a.peer.Role, Subscription: a.peer.Subscription, Reason: err,
+	}
+	a.rt.live.reject(rejection)
+	a.log.Warn("connection refused", "thumbprint", rejection.Thumbprint, "subscription", rejection.Subscription, "error", err)
+}
+
+// errAnswered: the connection was dealt with, there is nothing to tell.
+var errAnswered = errors.New("answered")
+
+// identify takes a connection through handshake, preamble, identity and
+// authorisation, all under one deadline.
+func (a *accepted) identify(ctx context.Context) (converse func(), err error) {
+	if limit := a.rt.limits.Handshake; limit > 0 {
+		_ = a.conn.SetDeadline(time.Now().Add(limit))
+	}
+	secured, err := a.handshake(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.peer = newPeer(new(secured.ConnectionState()), a.conn.RemoteAddr())
+	opening := exchange.Accept(secured, &a.rt.answering.Reader)
+	session, err := a.admit(ctx, secured, opening)
+	if err != nil {
+		opening.Close()
+		return nil, err
+	}
+	_ = a.conn.SetDeadline(time.Time{})
+	a.log.Info("peer admitted", "peer", a.peer)
+	ctx = contextWithPeer(ctx, a.peer)
+	if a.peer.Role == RolePoller {
+		return func() { a.passRequests(ctx, session) }, nil
+	}
+	return func() { a.answerCalls(ctx, session) }, nil
+}
+
+// admit reads what the peer speaks and who it says it is, and asks the
+// authoriser. A peer that is refused is told nothing: the connection closes.
+func (a *accepted) admit(ctx context.Context, secured *tls.Conn, opening *exchange.Opening) (*exchange.Session, error) {
+	switch kind, err := opening.Preamble(); {
+	case err != nil:
+		return nil, err
+	case kind != wire.PreambleHalibut:
+		return nil, answerOther(secured, kind)
+	case !a.peer.Presented():
+		return nil, errors.New("the peer did not present a certificate")
+	}
+	identity, err := opening.Identity()
+	if err != nil {
+		return nil, err
+	}
+	a.peer.Role = RoleClient
+	if identity.Role == wire.RoleSubscriber {
+		a.peer.Role = RolePoller
+		if a.peer.Subscription, err = normalSubscription(identity.Subscription); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.authorize(ctx); err != nil {
+		return nil, err
+	}
+	return opening.Admit(capabilityWords)
+}
+
+// authorize asks the authoriser about a connection that is counted among the
+// live ones already: a change of trust that comes while it is asked finds it.
+func (a *accepted) authorize(ctx context.Context) error {
+	authorizer := a.rt.options.Authorizer
+	if authorizer == nil {
+		return fmt.Errorf("%s is not admitted: this runtime has no Authorizer, and so admits nobody", a.peer.Thumbprint)
+	}
+	a.live = &liveConnection{peer: a.peer, since: time.Now(), conn: a.conn}
+	a.rt.live.add(a.live)
+	if err := authorizer.Authorize(ctx, a.peer); err != nil {
+		return err
+	}
+	return a.rt.live.admit(a.live, a.rt.limits.SubscriptionConnections)
+}
+
+// handshake holds one of the places for handshakes while it computes, but not
+// while it waits for the peer: peers that are slow, or stop in the middle, take
+// no place from others.
+func (a *accepted) handshake(ctx context.Context) (*tls.Conn, error) {
+	conn := a.conn
+	if a.rt.handshakes != nil {
+		waiting := &handshakeConn{Conn: conn, places: a.rt.handshakes}
+		waiting.places <- struct{}{}
+		defer waiting.release()
+		conn = waiting
+	}
+	secured, err := mutualtls.AcceptHandshake(ctx, conn, a.rt.serverTLS)
+	if err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return secured, nil
+}
+
+// handshakeConn gives its place back for as long as a read waits. After the
+// handshake it is the connection and nothing else.
+type handshakeConn struct {
+	net.Conn
+	places chan struct{}
+	done   bool
+}
+
+func (c *handshakeConn) Read(p []byte) (int, error) {
+	if c.done {
+		return c.Conn.Read(p)
+	}
+	<-c.places
+	n, err := c.Conn.Read(p)
+	c.places <- struct{}{}
+	return n, err
+}
+
+func (c *handshakeConn) release() {
+	c.done = true
+	<-c.places
+}
+
+// answerOther answers a peer that does not speak Halibut.
+func answerOther(conn *tls.Conn, kind wire.Preamble) error {
+	if kind == wire.PreambleEmpty {
+		return errAnswered
+	}
+	if _, err := conn.Write(friendlyPage()); err != nil {
+		return err
+	}
+	_ = conn.CloseWrite()
+	return errAnswered
+}
+
+// answerCalls answers a client's calls until its connection ends.
+func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
+	a.log.Info("client left", "reason", a.rt.serve(ctx, session, &a.rt.answering))
+}
+
+// capabilityWords are what this side can do beyond the reference.
+var capabilityWords = []string{"go/1"}
+
+// friendlyPage is what a browser gets that opens the port.
+func friendlyPage() []byte {
+	const page = "<html><body><p>Hello!</p></body></html>"
+	return fmt.Appendf(nil, "HTTP/1.0 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n", len(page), page)
+}
