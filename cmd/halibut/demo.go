@@ -43,7 +43,7 @@ Nothing is left behind. The exit status is 0 only when everything held.`,
 }
 
 func newLog(w io.Writer) *slog.Logger {
-	return slog.New(tint.NewHandler(w, &tint.Options{
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level: slog.LevelDebug, TimeFormat: "15:04:05.000", NoColor: !newTerminal(w).colours,
 	}))
 }

@@ -37,9 +37,12 @@ func (p *progress) report(at halibut.Progress) {
 func (p *progress) draw(percent int, at halibut.Progress) {
 	head := "     " + p.label + " "
 	tail := fmt.Sprintf(" %3d %%  %s of %s", percent, size(at.Bytes), size(at.Size))
+	if at.Bytes == at.Size {
+		tail = fmt.Sprintf(" 100 %%  %s, being stored", size(at.Size)) // takes a while, too
+	}
 	columns := utf8.RuneCountInString(head + tail)
 	bar := ""
-	if width := min(40, p.out.columns-columns-3); width >= 5 {
+	if width := min(36, p.out.columns-columns-3); width >= 5 {
 		full := width * percent / 100
 		bar = "[" + p.out.paint(cyan, strings.Repeat("#", full)) + strings.Repeat("-", width-full) + "]"
 		columns += width + 2

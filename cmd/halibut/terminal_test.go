@@ -63,11 +63,12 @@ func TestProgressBar(t *testing.T) {
 			if utf8.RuneCountInString(line) >= columns {
 				t.Fatalf("in %d columns the line is %q", columns, line)
 			}
-			if percent == 50 && columns >= 80 {
-				want := "     up   [" + strings.Repeat("#", 20) + strings.Repeat("-", 20) + "]  50 %  146 KiB of 293 KiB"
-				if line != want {
-					t.Errorf("half way the line is\n%q, want\n%q", line, want)
-				}
+			want := map[int]string{
+				50:  "     up   [" + strings.Repeat("#", 18) + strings.Repeat("-", 18) + "]  50 %  146 KiB of 293 KiB",
+				100: "     up   [" + strings.Repeat("#", 36) + "] 100 %  293 KiB, being stored",
+			}[percent]
+			if columns >= 80 && want != "" && line != want {
+				t.Errorf("at %d %% the line is\n%q, want\n%q", percent, line, want)
 			}
 		}
 		p.done()
