@@ -192,7 +192,17 @@ func answerOther(conn *tls.Conn, kind wire.Preamble) error {
 
 // answerCalls answers a client's calls until its connection ends.
 func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
-	a.log.Info("client left", "reason", a.rt.serve(ctx, session, &a.rt.answering))
+	a.log.Info("client left", "reason", a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt))))
+}
+
+// runService answers requests on a connection until it ends.
+func (rt *Runtime) runService(ctx context.Context, service *exchange.Service) error {
+	forget := rt.watchDrain(service)
+	defer forget()
+	if err := service.Serve(ctx); err != nil {
+		return err
+	}
+	return exchange.ErrEnded
 }
 
 // capabilityWords are what this side can do beyond the reference.

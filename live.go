@@ -28,6 +28,7 @@ type liveConnections struct {
 	perName    map[string]int // admitted connections of each subscription; "" are clients
 	rejections []Rejection    // a ring: the next one goes to index next
 	next       int
+	pollers    []*poller // the Polls under way
 }
 
 // add makes a connection known, before it is known whether it is trusted.

@@ -4,10 +4,30 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
-
-	"github.com/halibut-go/halibut/internal/exchange"
-	"github.com/halibut-go/halibut/wire"
 )
+
+// PollOption is an option of one Poll.
+type PollOption func(*pollOptions)
+
+type pollOptions struct {
+	connections int
+	reconnect   func(failures int) time.Duration
+}
+
+// PollConnections lets a polling service open up to n connections: one waits
+// for requests, and another is opened when all are busy and closed again when
+// it was idle for a minute. The default is 1, with which calls run one after
+// another in the order they were queued; with more they are only started in
+// that order, and run side by side. A client that allows fewer is not pressed:
+// that an extra connection is refused is taken as its limit.
+func PollConnections(n int) PollOption { return func(o *pollOptions) { o.connections = max(n, 1) } }
+
+// PollReconnect stands in for the pauses before a connection is made anew:
+// policy is told how many tries have failed since there was one, 0 for one
+// that has just been lost.
+func PollReconnect(policy func(failures int) time.Duration) PollOption {
+	return func(o *pollOptions) { o.reconnect = policy }
+}
 
 // Poll offers this runtime's services to the client at an endpoint: it dials,
 // says which subscription it is, and answers the requests that the client has
@@ -20,7 +40,7 @@ import (
 // Poll blocks and owns everything that it starts: it returns ErrClosed after
 // Shutdown or Close, the error of ctx when that ended, and at once where the
 // subscription or the endpoint cannot be polled.
-func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint) error {
+func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, opts ...PollOption) error {
 	subscription, err := normalSubscription(subscription)
 	if err != nil {
 		return err
@@ -34,24 +54,15 @@ func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint) e
 		return err
 	}
 	defer done()
-	for failures := 0; ; {
-		connected, err := rt.pollOnce(ctx, subscription, to)
-		if connected {
-			failures = 0
-		}
-		switch {
-		case rt.isDraining():
-			return ErrClosed
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		}
-		pause := rt.reconnectPause(failures)
-		failures++
-		rt.log.Warn("polling interrupted", "subscription", subscription, "endpoint", to, "error", err, "pause", pause)
-		if err := rt.pauseUnlessDraining(ctx, pause); err != nil {
-			return err
-		}
+	p := &poller{rt: rt, subscription: subscription, to: to}
+	p.options = pollOptions{connections: 1, reconnect: rt.reconnectPause}
+	for _, option := range opts {
+		option(&p.options)
 	}
+	rt.live.polls(p)
+	defer rt.live.pollsNoMore(p)
+	defer p.extras.Wait()
+	return p.run(ctx)
 }
 
 // reconnectPause doubles from ReconnectMin to ReconnectMax. The jitter comes
@@ -79,28 +90,4 @@ func (rt *Runtime) pauseUnlessDraining(ctx context.Context, d time.Duration) err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// pollOnce polls over one connection until it ends.
-func (rt *Runtime) pollOnce(ctx context.Context, subscription string, to Endpoint) (connected bool, err error) {
-	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: subscription, Words: capabilityWords}
-	session, peer, err := rt.connect(ctx, to, "", self, &rt.polling.Reader)
-	if err != nil {
-		return false, err
-	}
-	peer.Role, peer.Subscription = RoleClient, subscription // it opened nothing, but it is who calls
-	rt.log.Info("polling", "subscription", subscription, "endpoint", to, "peer", peer)
-	return true, rt.serve(contextWithPeer(ctx, peer), session, &rt.polling)
-}
-
-// serve answers requests on a connection until it ends.
-func (rt *Runtime) serve(ctx context.Context, session *exchange.Session, config *exchange.Config) error {
-	service := session.Service(config, (*handler)(rt))
-	forget := rt.watchDrain(service)
-	defer forget()
-	err := service.Serve(ctx)
-	if err == nil {
-		return exchange.ErrEnded
-	}
-	return err
 }

@@ -38,6 +38,10 @@ type Service struct {
 	late     *wire.Streams // of the last request, for frames that may still follow
 	answered chan error    // one invocation's end
 
+	// OnBusy, if not nil, is told when the document of a request has come and
+	// when its response is written. It is set before Serve.
+	OnBusy func(busy bool)
+
 	// Guarded by link.mu.
 	busy     bool // from the first byte of a request to the end of its response
 	draining bool
@@ -81,6 +85,8 @@ func (s *Service) serveOne(ctx context.Context) error {
 	if request == nil {
 		return s.afterNull()
 	}
+	s.tell(true)
+	defer s.tell(false)
 	// The method's context ends with the connection, and when the method has.
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -204,6 +210,7 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 
 // afterResponse says what this side says next.
 func (s *Service) afterResponse() error {
+	s.tell(false)
 	if s.setBusy(false) {
 		return s.leave()
 	}
@@ -276,6 +283,12 @@ func (s *Service) setBusy(busy bool) (draining bool) {
 	defer s.mu.Unlock()
 	s.busy = busy
 	return s.draining
+}
+
+func (s *Service) tell(busy bool) {
+	if s.OnBusy != nil {
+		s.OnBusy(busy)
+	}
 }
 
 // leave says END where NEXT would be due, or closes where this side has no

@@ -1,0 +1,211 @@
+package halibut
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/halibut-go/halibut/internal/exchange"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// poller is one Poll: a connection that is always made anew, and extra ones
+// while all are busy.
+type poller struct {
+	rt           *Runtime
+	subscription string
+	to           Endpoint
+	options      pollOptions
+	extras       sync.WaitGroup
+
+	mu       sync.Mutex
+	open     int       // connections
+	busy     int       // those with a call under way
+	opening  bool      // an extra one is being opened
+	limited  time.Time // until then no extra one is opened: the client refused one
+	since    time.Time // when the first of the open connections was made
+	heard    time.Time // when a request began or ended, or a connection was made
+	failures int       // tries in a row that failed
+	lastErr  error
+}
+
+// run keeps one connection open until the runtime or ctx ends.
+func (p *poller) run(ctx context.Context) error {
+	for {
+		connected, err := p.once(ctx, false)
+		failures := p.ended(connected, err)
+		switch {
+		case p.rt.isDraining():
+			return ErrClosed
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		pause := p.options.reconnect(failures)
+		p.rt.log.Warn("polling interrupted", "subscription", p.subscription, "endpoint", p.to, "error", err, "pause", pause)
+		if err := p.rt.pauseUnlessDraining(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// ended books the end of a connection, or of a try to make one, and tells how
+// many tries have failed since there was one.
+func (p *poller) ended(connected bool, err error) (failures int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if connected {
+		p.failures = 0
+	}
+	failures = p.failures
+	p.failures++
+	p.lastErr = err
+	return failures
+}
+
+// once polls over one connection until it ends.
+func (p *poller) once(ctx context.Context, extra bool) (connected bool, err error) {
+	rt := p.rt
+	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: capabilityWords}
+	session, peer, err := rt.connect(ctx, p.to, "", self, &rt.polling.Reader)
+	if err != nil {
+		return false, err
+	}
+	peer.Role, peer.Subscription = RoleClient, p.subscription // it opened nothing, but it is who calls
+	rt.log.Info("polling", "subscription", p.subscription, "endpoint", p.to, "peer", peer, "extra", extra)
+	service := session.Service(&rt.polling, (*handler)(rt))
+	c := &pollerConnection{poller: p, service: service, extra: extra}
+	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
+	p.opened()
+	defer c.closed()
+	return true, rt.runService(contextWithPeer(ctx, peer), service)
+}
+
+func (p *poller) opened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = time.Now()
+	if p.open == 0 {
+		p.since = p.heard
+	}
+	p.open++
+	p.opening, p.failures, p.lastErr = false, 0, nil
+}
+
+// extra opens one more connection and polls over it. That it cannot be opened
+// is no error: the others go on.
+func (p *poller) extra(ctx context.Context) {
+	connected, err := p.once(ctx, true)
+	if connected {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opening, p.limited = false, time.Now().Add(extraPause)
+	p.rt.log.Debug("no further polling connection", "subscription", p.subscription, "endpoint", p.to, "connections", p.open, "error", err)
+}
+
+const (
+	extraPause = time.Minute // after an extra connection was refused
+	extraIdle  = time.Minute // after which one that is not needed leaves
+)
+
+// pollerConnection is one connection of a poller.
+type pollerConnection struct {
+	poller  *poller
+	service *exchange.Service
+	extra   bool
+	busy    bool        // guarded by poller.mu
+	leave   *time.Timer // of an extra connection that is idle
+}
+
+// setBusy counts the connection among the busy ones or no longer, and opens
+// another when none is left that waits.
+func (c *pollerConnection) setBusy(ctx context.Context, busy bool) {
+	p := c.poller
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = time.Now()
+	if busy == c.busy {
+		return
+	}
+	c.busy = busy
+	if !busy {
+		p.busy--
+		if c.extra {
+			c.leave = time.AfterFunc(extraIdle, c.service.Drain)
+		}
+		return
+	}
+	p.busy++
+	if c.leave != nil {
+		c.leave.Stop()
+	}
+	if p.busy < p.open || p.open >= p.options.connections || p.opening || time.Now().Before(p.limited) || p.rt.isDraining() {
+		return
+	}
+	p.opening = true
+	p.extras.Go(func() { p.extra(ctx) })
+}
+
+func (c *pollerConnection) closed() {
+	p := c.poller
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	if c.busy {
+		p.busy--
+		c.busy = false
+	}
+	if c.leave != nil {
+		c.leave.Stop()
+	}
+}
+
+// Poller is one Poll under way.
+type Poller struct {
+	Subscription string
+	To           Endpoint
+	Connections  int       // open now
+	Busy         int       // those with a call under way
+	Since        time.Time // when the first of the open connections was made; zero while there is none
+	Heard        time.Time // when a connection was made, or a request began or ended on one
+	Failures     int       // tries in a row that failed, 0 while connected
+	Err          error     // why the last try failed or the last connection ended, nil while connected
+}
+
+// Pollers are the Polls of this runtime that are under way.
+func (rt *Runtime) Pollers() []Poller {
+	rt.live.mu.Lock()
+	defer rt.live.mu.Unlock()
+	pollers := make([]Poller, 0, len(rt.live.pollers))
+	for _, p := range rt.live.pollers {
+		pollers = append(pollers, p.state())
+	}
+	return pollers
+}
+
+func (p *poller) state() Poller {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state := Poller{
+		Subscription: p.subscription, To: p.to, Connections: p.open, Busy: p.busy,
+		Since: p.since, Heard: p.heard, Failures: p.failures, Err: p.lastErr,
+	}
+	if p.open == 0 {
+		state.Since = time.Time{}
+	}
+	return state
+}
+
+func (l *liveConnections) polls(p *poller) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pollers = append(l.pollers, p)
+}
+
+func (l *liveConnections) pollsNoMore(p *poller) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pollers = slices.DeleteFunc(l.pollers, func(other *poller) bool { return other == p })
+}
