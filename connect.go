@@ -18,6 +18,10 @@ func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, 
 	if serverName == "" {
 		serverName = to.ServerName()
 	}
+	if to.Proxy() != nil {
+		return nil, Peer{}, &Error{Code: CodeConnect, Outcome: NotSent, Phase: PhaseConnecting, Endpoint: to.String(),
+			Message: "the endpoint names a proxy, and proxies are not supported yet"}
+	}
 	conn, err := dial.TCP(ctx, to.Addr(), rt.limits.Connect, rt.options.DialContext)
 	if err != nil {
 		return nil, Peer{}, rt.connectError(ctx, to, nil, err)

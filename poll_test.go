@@ -3,6 +3,7 @@ package halibut_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,14 +62,14 @@ func TestElasticPollingServesBesideABusyConnection(t *testing.T) {
 	if got, err := halibut.Call[string](ctx, c, "IEchoService", "SayHello", "x"); err != nil || got != "x..." {
 		t.Fatalf("a call beside a busy one: %q, %v", got, err)
 	}
-	subscribers := p.client.Subscribers()
-	if len(subscribers) != 1 || subscribers[0].Connections != 2 || subscribers[0].Busy != 1 {
-		t.Errorf("Subscribers: %+v, want one with 2 connections, 1 busy", subscribers)
-	}
-	pollers := p.service.Pollers()
-	if len(pollers) != 1 || pollers[0].Connections != 2 || pollers[0].Busy != 1 || pollers[0].Err != nil {
-		t.Errorf("Pollers: %+v, want one with 2 connections, 1 busy", pollers)
-	}
+	eventually(t, "the client sees two connections, one busy", func() bool {
+		s := p.client.Subscribers()
+		return len(s) == 1 && s[0].Connections == 2 && s[0].Busy == 1
+	})
+	eventually(t, "the service sees two connections, one busy", func() bool {
+		s := p.service.Pollers()
+		return len(s) == 1 && s[0].Connections == 2 && s[0].Busy == 1 && s[0].Err == nil
+	})
 	close(release)
 	if err := <-waited; err != nil {
 		t.Error(err)
@@ -83,20 +84,11 @@ func TestElasticPollingTakesARefusalAsTheLimit(t *testing.T) {
 	go func() { waited <- c.Call(context.Background(), "IEchoService", "Wait", nil) }()
 	<-running
 	go func() { waited <- c.Call(context.Background(), "IEchoService", "SayHello", nil, "x") }()
-	refused := func() bool {
-		for _, r := range p.client.Rejections() {
-			if r.Subscription == "poll://sq-test/" {
-				return true
-			}
-		}
-		return false
-	}
-	for !refused() {
-		select {
-		case err := <-waited:
-			t.Fatalf("a call ended before the extra connection was refused: %v", err)
-		case <-time.After(time.Millisecond):
-		}
+	eventually(t, "the client refuses the extra connection", func() bool {
+		return slices.ContainsFunc(p.client.Rejections(), func(r halibut.Rejection) bool { return r.Subscription == "poll://sq-test/" })
+	})
+	if len(waited) > 0 {
+		t.Fatalf("a call ended before the extra connection was refused: %v", <-waited)
 	}
 	close(release)
 	for range 2 {
