@@ -1,0 +1,76 @@
+package contract
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// A Package is a Go package with contracts in it, parsed and checked as far as
+// it goes: code that calls what is yet to be generated has errors.
+type Package struct {
+	Name  string
+	Fset  *token.FileSet
+	Files []*ast.File
+	Types *types.Package
+}
+
+// Load reads the package in a folder. The file that is to be written counts as
+// empty, so that what it says now does not matter.
+func Load(folder, out string) (*Package, error) {
+	overlay, err := emptied(folder, out)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := packages.Load(&packages.Config{
+		Mode:    packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedImports,
+		Dir:     folder,
+		Overlay: overlay,
+	}, ".")
+	if err != nil {
+		return nil, fmt.Errorf("load the Go package in %s: %w", folder, err)
+	}
+	if len(loaded) != 1 {
+		return nil, fmt.Errorf("%s holds %d Go packages; run halibutgen in the folder of one", folder, len(loaded))
+	}
+	p := loaded[0]
+	for _, e := range p.Errors {
+		if e.Kind != packages.TypeError {
+			return nil, fmt.Errorf("load the Go package: %w", e)
+		}
+	}
+	return &Package{Name: p.Name, Fset: p.Fset, Files: p.Syntax, Types: p.Types}, nil
+}
+
+// emptied returns an overlay in which the file to be written declares nothing.
+func emptied(folder, out string) (map[string][]byte, error) {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(out); err != nil {
+		return nil, nil
+	}
+	others, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range others {
+		if absolute, err := filepath.Abs(other); err != nil || absolute == out || strings.HasSuffix(other, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), other, nil, parser.PackageClauseOnly)
+		if err != nil {
+			return nil, err
+		}
+		return map[string][]byte{out: []byte("package " + file.Name.Name + "\n")}, nil
+	}
+	return nil, fmt.Errorf("%s holds no Go file but %s; write the interface in a file of its own", folder, filepath.Base(out))
+}

@@ -1,0 +1,3 @@
+package refused
+
+type Contract interface{ ~int | ~string }

@@ -1,0 +1,5 @@
+package refused
+
+import "context"
+
+type Contract interface{ M(ctx context.Context, a Missing) (other.Thing, error) }

@@ -1,0 +1,2 @@
+// OPTIONS: -type
+package refused

@@ -1,0 +1,2 @@
+// OPTIONS: -type Missing
+package refused

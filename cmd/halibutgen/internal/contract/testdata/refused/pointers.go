@@ -1,0 +1,7 @@
+package refused
+
+import "context"
+
+type Shape interface{ M() }
+
+type Contract interface{ M(ctx context.Context, a **int, b *Shape) error }

@@ -1,0 +1,5 @@
+package refused
+
+import "context"
+
+type Contract interface{ m(ctx context.Context) error }

@@ -1,0 +1,13 @@
+using System;
+using System.Collections.Generic;
+namespace Null.Strings
+{
+    public interface IText { string Echo(string value, List<string> all, Uri link); }
+    public class Page
+    {
+        public string Title { get; set; }
+        public Version Release { get; set; }
+#nullable enable
+        public string Sure { get; set; }
+    }
+}

@@ -1,0 +1,1 @@
+namespace Many.Types { public class Circle : Shape { public double R; } }

@@ -1,0 +1,1 @@
+namespace Many.Types { public class Part : Base { public Shape Shape { get; set; } } public class Unneeded { public int A; } }

@@ -1,0 +1,3 @@
+// ERROR: 3:1: #endif has no #if before it
+public class A { }
+#endif

@@ -1,0 +1,2 @@
+// ERROR: 2:27: expected “>”, found “x”
+public class A { List<int x; }

@@ -1,0 +1,2 @@
+// ERROR: 2:14: expected a name, found “{”
+public class { }

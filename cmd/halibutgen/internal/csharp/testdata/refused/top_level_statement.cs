@@ -1,0 +1,2 @@
+// ERROR: 2:1: expected a class, struct, interface, enum, record or delegate, found “System”
+System.Console.WriteLine("hi");
