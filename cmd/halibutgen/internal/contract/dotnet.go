@@ -73,9 +73,17 @@ func dotNetReason(t types.Type, d direction) string {
 	case *types.Slice:
 		return elementDotNet(u.Elem())
 	case *types.Map:
-		return elementDotNet(u.Elem())
+		return elementDotNet(valueOf(u))
 	}
 	return ""
+}
+
+// valueOf is the type that matters in a map: its keys' when it is a set.
+func valueOf(m *types.Map) types.Type {
+	if s, ok := m.Elem().Underlying().(*types.Struct); ok && s.NumFields() == 0 {
+		return m.Key()
+	}
+	return m.Elem()
 }
 
 var dotNetNames = map[types.BasicKind]string{
@@ -132,7 +140,7 @@ func elementDotNet(t types.Type) string {
 	case *types.Slice:
 		return elementDotNet(u.Elem())
 	case *types.Map:
-		return elementDotNet(u.Elem())
+		return elementDotNet(valueOf(u))
 	}
 	return ""
 }

@@ -42,7 +42,8 @@ func Load(folder, out string) (*Package, error) {
 	}
 	p := loaded[0]
 	for _, e := range p.Errors {
-		if e.Kind != packages.TypeError {
+		// That the package does not compile yet is what is to be mended.
+		if e.Kind == packages.ParseError || len(p.Syntax) == 0 {
 			return nil, fmt.Errorf("load the Go package: %w", e)
 		}
 	}

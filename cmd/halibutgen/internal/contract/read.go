@@ -139,6 +139,9 @@ func (r *reader) methods(name string, spec typeSpec, iface *types.Interface, opt
 	if options.Service != "" {
 		c.Wire = options.Service
 	}
+	if !wireName.MatchString(c.Wire) {
+		r.report(spec.Name.Pos(), "%q cannot be the wire name of %s; a name has letters and digits, as IEchoService", c.Wire, name)
+	}
 	_, shared := found["dotnet"]
 	seen := map[string][]*types.Func{}
 	for _, m := range r.inOrder(iface) {

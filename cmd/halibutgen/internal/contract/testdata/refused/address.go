@@ -1,3 +1,5 @@
+// ERROR: 11:25: Contract.M, parameter a is an address, which means nothing to a peer; remove it
+// ERROR: 11:36: Contract.M, parameter b is an address, which means nothing to a peer; remove it
 package refused
 
 import (
@@ -5,4 +7,6 @@ import (
 	"unsafe"
 )
 
-type Contract interface{ M(ctx context.Context, a uintptr, b unsafe.Pointer) error }
+type Contract interface {
+	M(ctx context.Context, a uintptr, b unsafe.Pointer) error
+}

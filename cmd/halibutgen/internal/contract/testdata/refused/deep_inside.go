@@ -1,3 +1,5 @@
+// ERROR: 15:25: Contract.M, parameter o (Inner[][…].Done) is a channel, which cannot be sent; return a slice, or take a *halibut.DataStream
+// ERROR: 15:36: Contract.M, result (Inner[][…].Done) is a channel, which cannot be sent; return a slice, or take a *halibut.DataStream
 package refused
 
 import "context"
@@ -9,4 +11,6 @@ type Outer struct {
 
 type Inner struct{ Done chan struct{} }
 
-type Contract interface{ M(ctx context.Context, o *Outer) (Outer, error) }
+type Contract interface {
+	M(ctx context.Context, o *Outer) (Outer, error)
+}

@@ -1,2 +1,3 @@
+// ERROR: package refused declares no type Missing; -type takes the name of an interface of this package
 // OPTIONS: -type Missing
 package refused

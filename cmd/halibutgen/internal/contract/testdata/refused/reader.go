@@ -1,3 +1,4 @@
+// ERROR: 10:25: Contract.M, parameter r is an io.Reader, whose length a client cannot know; take a *halibut.DataStream
 package refused
 
 import (
@@ -5,4 +6,6 @@ import (
 	"io"
 )
 
-type Contract interface{ M(ctx context.Context, r io.Reader) error }
+type Contract interface {
+	M(ctx context.Context, r io.Reader) error
+}

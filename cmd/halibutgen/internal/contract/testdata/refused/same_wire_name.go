@@ -1,3 +1,5 @@
+// ERROR: 10:2: Contract.B and Contract.A (same_wire_name.go:8:2) have the same name on the wire and parameters that peers cannot tell apart; give one another name with //halibut:method
+// ERROR: 14:2: Contract.D and Contract.C (same_wire_name.go:12:2) have the same name on the wire and parameters that peers cannot tell apart; give one another name with //halibut:method
 package refused
 
 import "context"

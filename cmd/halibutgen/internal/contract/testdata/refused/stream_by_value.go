@@ -1,3 +1,5 @@
+// ERROR: 12:25: Contract.M, parameter s is a DataStream by value; use a *halibut.DataStream
+// ERROR: 12:48: Contract.M, result ([]) is a DataStream by value; use a *halibut.DataStream
 package refused
 
 import (
@@ -6,4 +8,6 @@ import (
 	"github.com/halibut-go/halibut"
 )
 
-type Contract interface{ M(ctx context.Context, s halibut.DataStream) ([]halibut.DataStream, error) }
+type Contract interface {
+	M(ctx context.Context, s halibut.DataStream) ([]halibut.DataStream, error)
+}

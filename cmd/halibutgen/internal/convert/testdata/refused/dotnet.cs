@@ -18,8 +18,8 @@
 // ERROR: 40:23: IA.G: parameter a is Version: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); use string, or put it in a class
 // ERROR: 41:7: IA.H returns an enum: no .NET caller accepts that as a result of its own; put it in a class
 // ERROR: 41:11: IA.H: parameter a is an enum: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); put it in a class
-// ERROR: 42:10: IA.I returns a nullable int32: no .NET caller accepts that as a result of its own; put it in a class
-// ERROR: 42:17: IA.I: parameter a is a nullable int32: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); put it in a class
+// ERROR: 42:10: IA.I returns int?: no .NET caller accepts that as a result of its own; put it in a class
+// ERROR: 42:17: IA.I: parameter a is int?: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); put it in a class
 // ERROR: 42:23: IA.I: parameter b is an enum: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); put it in a class
 // ERROR: 43:31: IA.J returns KeyValuePair: no .NET caller accepts that as a result of its own; put it in a class
 // ERROR: 43:59: IA.J: parameter a is KeyValuePair: no .NET service accepts that as a parameter of its own (it answers AmbiguousMethodMatch); put it in a class
