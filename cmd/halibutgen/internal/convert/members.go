@@ -12,7 +12,6 @@ import (
 // member is what .NET sends of a class: a field or a property.
 type member struct {
 	name       string // in C#
-	wire       string // in the document
 	typ        *csharp.TypeRef
 	computed   bool // .NET sends it and never reads it
 	hides      bool // it is declared new
