@@ -46,7 +46,8 @@ type Call struct {
 	// to the response's Streams; those are read after it.
 	Receive func(*wire.Response)
 	// Complete, if not nil, runs when the streams of the response are there
-	// too: for those who hand the response on before Do has returned.
+	// too, all of them: for those who hand the response on before Do has
+	// returned.
 	Complete func(*wire.Response)
 	// Untyped says that Receive cannot know which husks are data streams: all
 	// that may be are then read, up to the next control line.
@@ -58,7 +59,8 @@ type Call struct {
 	// leaves it as configured, negative is none.
 	Response time.Duration
 
-	answered  bool
+	received  bool  // the response's document was read; the reading goroutine's
+	answered  bool  // guarded by the connection's lock
 	streamErr error // a stream of the response could not be stored
 }
 
@@ -219,11 +221,16 @@ func (c *Client) expectResponse(call *Call) {
 	if c.state != awaitResponse {
 		return
 	}
-	limit := call.Response
-	if limit == 0 {
-		limit = c.config.Timeouts.Response
-	}
+	limit, _ := c.responseLimit(call)
 	c.expect(limit)
+}
+
+// responseLimit is the limit for the first byte of a response, and its name.
+func (c *Client) responseLimit(call *Call) (time.Duration, string) {
+	if call != nil && call.Response != 0 {
+		return call.Response, nameCall
+	}
+	return c.config.Timeouts.Response, nameResponse
 }
 
 func (c *Client) await(ctx context.Context, call *Call) error {
@@ -259,7 +266,10 @@ func (c *Client) abandon(call *Call, written bool, err error) error {
 		err = cause
 	}
 	stage := Preparing
-	if written {
+	switch {
+	case call.received:
+		stage = Receiving
+	case written:
 		stage = Written
 	}
 	return &CallError{Stage: stage, Err: err}
@@ -314,18 +324,19 @@ func (c *Client) waiting() *Call {
 // where it stood.
 func (c *Client) parkError(err error) error {
 	c.mu.Lock()
-	state := c.state
+	state, call := c.state, c.call
 	c.mu.Unlock()
 	timeouts := c.config.Timeouts
 	switch state {
 	case awaitResponse:
-		return readError(err, "the response", timeouts.Response)
+		limit, name := c.responseLimit(call)
+		return readError(err, "the response", limit, name)
 	case awaitProceed:
-		return readError(err, "PROCEED", timeouts.Control)
+		return readError(err, "PROCEED", timeouts.Control, nameRead)
 	case awaitNext:
-		return readError(err, "NEXT", timeouts.Control)
+		return readError(err, "NEXT", timeouts.Control, nameRead)
 	}
-	err = readError(err, "the next call", timeouts.Idle)
+	err = readError(err, "the next call", timeouts.Idle, nameIdle)
 	var timeout *TimeoutError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -345,7 +356,7 @@ func (c *Client) control() error {
 	}
 	line, err := c.reader.ReadLine()
 	if err != nil {
-		return readError(err, "the rest of a control line", c.config.Timeouts.Read)
+		return readError(err, "the rest of a control line", c.config.Timeouts.Read, nameRead)
 	}
 	c.mu.Lock()
 	state := c.state
@@ -389,8 +400,9 @@ func (c *Client) receive(call *Call) error {
 	}
 	response, message, err := c.readResponse(call.Request.ID)
 	if err != nil {
-		return readError(err, "the rest of the response", c.config.Timeouts.Read)
+		return readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
 	}
+	call.received = true
 	if call.Receive != nil {
 		call.Receive(response)
 	}
@@ -399,13 +411,15 @@ func (c *Client) receive(call *Call) error {
 	} else {
 		err = message.readBound()
 	}
-	if err != nil && !notKept(err) {
+	if err != nil {
 		_ = response.Streams.CloseAll()
-		return readError(err, "the rest of a data stream", c.config.Timeouts.Read)
+		if !notKept(err) {
+			return readError(err, "the rest of a data stream", c.config.Timeouts.Read, nameRead)
+		}
 	}
 	call.streamErr = err
 	c.late = response.Streams.TakeLate()
-	if call.Complete != nil {
+	if err == nil && call.Complete != nil {
 		call.Complete(response)
 	}
 	return c.finish(call)

@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -38,6 +39,8 @@ var (
 	ErrGivenUp = errors.New("the caller gave up before the request was written")
 	// ErrIdle: this side let go of a connection that was idle too long.
 	ErrIdle = errors.New("the connection was idle too long")
+	// ErrMethodGone: a service's method ended its goroutine in place of returning.
+	ErrMethodGone = errors.New("the method of the service ended its goroutine (runtime.Goexit) and did not return")
 	// ErrRejected: the peer closed the connection where its identity was due,
 	// which is all that a side sends that does not trust the other.
 	ErrRejected = errors.New("the peer closed the connection instead of identifying itself")
@@ -46,12 +49,13 @@ var (
 // TimeoutError is a wait that a limit ended.
 type TimeoutError struct {
 	Waiting string // for what
-	Limit   fmt.Stringer
+	Limit   time.Duration
+	Name    string // of the limit, where its user sets it
 	Err     error
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("nothing came for %s while waiting for %s", e.Limit, e.Waiting)
+	return fmt.Sprintf("nothing came for %s while waiting for %s (%s)", e.Limit, e.Waiting, e.Name)
 }
 
 func (e *TimeoutError) Unwrap() error { return e.Err }

@@ -114,7 +114,7 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 	}
 	n, err = l.conn.Write(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Err: err}
+		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Name: nameWrite, Err: err}
 	}
 	return n, err
 }
@@ -155,11 +155,22 @@ func (l *link) cause() error {
 	return l.err
 }
 
+// The limits by the names under which their users set them.
+const (
+	nameRead        = "Limits.Read"
+	nameWrite       = "Limits.Write"
+	nameResponse    = "Limits.Response"
+	nameCall        = "ResponseWait"
+	nameIdle        = "Limits.PoolIdle"
+	nameNextRequest = "Limits.NextRequest"
+	namePollRequest = "Limits.PollRequest"
+)
+
 // readError puts the end of a connection into this package's words.
-func readError(err error, waiting string, limit time.Duration) error {
+func readError(err error, waiting string, limit time.Duration, name string) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &TimeoutError{Waiting: waiting, Limit: limit, Err: err}
+		return &TimeoutError{Waiting: waiting, Limit: limit, Name: name, Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF
 	default:

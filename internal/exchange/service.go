@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -43,9 +44,18 @@ type Service struct {
 	OnBusy func(busy bool)
 
 	// Guarded by link.mu.
-	busy     bool // from the first byte of a request to the end of its response
+	place    place
 	draining bool
 }
+
+// place is where a service's conversation stands, as far as draining asks.
+type place uint8
+
+const (
+	awaitingRequest place = iota // one may be on its way
+	serving                      // from the first byte of a request to the end of its response
+	awaitingNext                 // listening: the client knows that nothing of its next request was sent
+)
 
 // Service starts the service's side of the conversation on an identified
 // connection.
@@ -94,13 +104,13 @@ func (s *Service) serveOne(ctx context.Context) error {
 	read, err := s.readStreams(&message, invocation)
 	if err != nil {
 		_ = request.Streams.CloseAll()
-		return readError(err, "the rest of a data stream", s.config.Timeouts.Read)
+		return readError(err, "the rest of a data stream", s.config.Timeouts.Read, nameRead)
 	}
 	s.late = request.Streams.TakeLate()
 	if read == nil {
 		s.expect(0)
 	}
-	go func() { s.answered <- s.answer(running, invocation, request) }()
+	go s.answer(running, invocation, request)
 	if read != nil {
 		if err = <-read; err == nil {
 			s.expect(0)
@@ -110,49 +120,86 @@ func (s *Service) serveOne(ctx context.Context) error {
 		err = s.awaitLine()
 	}
 	if err != nil {
+		s.fail(err) // the answer has nobody to go to
 		cancel(err)
 	}
-	return errors.Join(<-s.answered, err)
+	if answerErr := <-s.answered; err == nil {
+		err = answerErr
+	}
+	if err == nil {
+		err = s.proceed()
+	}
+	return err
+}
+
+// proceed says PROCEED where it is this side's word: not before the answer to
+// the request before, however early NEXT has come.
+func (s *Service) proceed() error {
+	if s.polling {
+		return nil
+	}
+	if s.moveTo(awaitingRequest) {
+		return s.leave()
+	}
+	_, err := s.write(lineProceed)
+	return err
 }
 
 // awaitRequest waits for a request and reads it; nil is the null request.
 func (s *Service) awaitRequest() (*wire.Request, incoming, error) {
-	timeouts := s.config.Timeouts
-	s.expect(timeouts.Request)
-	if err := s.park(); err != nil {
-		return nil, incoming{}, s.between(readError(err, "a request", timeouts.Request))
+	limit, name := s.config.Timeouts.Request, nameNextRequest
+	if s.polling {
+		name = namePollRequest
 	}
-	s.setBusy(true)
+	s.expectRequest(limit)
+	if err := s.park(); err != nil {
+		return nil, incoming{}, s.between(readError(err, "a request", limit, name))
+	}
+	s.moveTo(serving)
 	if ended, err := s.reader.NextIs(wire.End); ended || err != nil {
 		return nil, incoming{}, errors.Join(err, ErrEnded)
 	}
 	request, message, err := s.readRequest()
 	if err != nil {
-		err = readError(err, "the rest of the request", timeouts.Read)
+		err = readError(err, "the rest of the request", s.config.Timeouts.Read, nameRead)
 	}
 	return request, message, err
 }
 
+// expectRequest sets the limit for a request's first byte: a short one for
+// whoever has dialled while this side drains.
+func (s *Service) expectRequest(limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.place = awaitingRequest
+	if s.draining && !s.polling {
+		limit = endLimit
+	}
+	s.expect(limit)
+}
+
 // between says what the end of the connection means where none is under way.
 func (s *Service) between(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	var timeout *TimeoutError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrEnded
+	case errors.As(err, &timeout) && s.isDraining():
+		return ErrClosed
 	}
 	return err
 }
 
 // afterNull goes on after a null request, which has no response.
 func (s *Service) afterNull() error {
-	if s.setBusy(false) {
-		return s.leave()
+	s.expect(s.lineLimit())
+	if err := s.afterResponse(); err != nil {
+		return err
 	}
-	if s.polling {
-		s.expect(s.config.Timeouts.Control)
-		if _, err := s.write(lineNext); err != nil {
-			return err
-		}
+	if err := s.awaitLine(); err != nil {
+		return err
 	}
-	return s.awaitLine()
+	return s.proceed()
 }
 
 // readStreams reads the streams of a request. Where the method reads one of
@@ -175,63 +222,78 @@ func (s *Service) readStreams(message *incoming, invocation Invocation) (read ch
 	return read, err
 }
 
-// answer runs the method and writes its response.
-func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request) error {
+// answer runs the method, writes its response, and tells answered.
+func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request) {
+	err := ErrMethodGone // unless the method returns
+	defer func() {
+		_ = request.Streams.CloseAll()
+		if err != nil {
+			s.fail(err)
+		}
+		s.answered <- err
+	}()
 	response := invocation.Run(ctx)
-	defer func() { _ = request.Streams.CloseAll() }()
-	if err := s.cause(); err != nil {
-		return err // nobody is there to read it
+	if err = s.cause(); err == nil { // otherwise nobody is there to read it
+		err = s.writeResponse(response)
 	}
+}
+
+func (s *Service) writeResponse(response *wire.Response) error {
 	message, err := encodeResponse(response)
 	if err != nil {
-		s.fail(err)
 		return err
 	}
 	defer message.free()
-	limit := s.config.Timeouts.Next
-	if s.polling {
-		limit = s.config.Timeouts.Control
-	}
 	if response.Streams == nil {
-		s.expect(limit)
+		s.expect(s.lineLimit())
 	}
-	if _, err = s.writeMessage(message.bytes, response.Streams); err == nil {
-		err = s.afterResponse()
+	if _, err := s.writeMessage(message.bytes, response.Streams); err != nil {
+		return err
 	}
-	if err != nil {
-		s.fail(err)
+	if err := s.afterResponse(); err != nil {
 		return err
 	}
 	if response.Streams != nil {
-		s.expect(limit)
+		s.expect(s.lineLimit())
 	}
 	return nil
+}
+
+// lineLimit is how long the control line after a response may take.
+func (s *Service) lineLimit() time.Duration {
+	if s.polling {
+		return s.config.Timeouts.Control
+	}
+	return s.config.Timeouts.Next
 }
 
 // afterResponse says what this side says next.
 func (s *Service) afterResponse() error {
 	s.tell(false)
-	if s.setBusy(false) {
+	if !s.polling {
+		if s.moveTo(awaitingNext) {
+			return s.leave()
+		}
+		return nil
+	}
+	if s.moveTo(awaitingRequest) {
 		return s.leave()
 	}
-	if s.polling {
-		_, err := s.write(lineNext)
-		return err
-	}
-	return nil
+	_, err := s.write(lineNext)
+	return err
 }
 
 // awaitLine waits for the control line that follows a response: PROCEED for a
 // polling service, NEXT or END for a listening one. While the method runs it
 // sees the caller go away.
 func (s *Service) awaitLine() error {
-	waiting, limit := "NEXT or END", s.config.Timeouts.Next
+	waiting, name := "NEXT or END", nameNextRequest
 	if s.polling {
-		waiting, limit = "PROCEED", s.config.Timeouts.Control
+		waiting, name = "PROCEED", nameRead
 	}
 	for {
 		if err := s.park(); err != nil {
-			return s.between(readError(err, waiting, limit))
+			return s.between(readError(err, waiting, s.lineLimit(), name))
 		}
 		if skipped, err := s.reader.SkipLateFrame(s.late); err != nil {
 			return err
@@ -241,18 +303,14 @@ func (s *Service) awaitLine() error {
 		line, err := s.reader.ReadLine()
 		switch {
 		case err != nil:
-			return readError(err, "the rest of a control line", s.config.Timeouts.Read)
+			return readError(err, "the rest of a control line", s.config.Timeouts.Read, nameRead)
 		case line == "":
 			continue
 		case line == wire.End:
 			return ErrEnded
-		case line == wire.Proceed && s.polling:
+		case line == wire.Proceed && s.polling, line == wire.Next && !s.polling:
 			s.late = nil
 			return nil
-		case line == wire.Next && !s.polling:
-			s.late = nil
-			_, err := s.write(lineProceed)
-			return err
 		default:
 			return unexpected(waiting, line)
 		}
@@ -262,26 +320,36 @@ func (s *Service) awaitLine() error {
 // Close ends the connection at once; methods that run see their context end.
 func (s *Service) Close() { s.fail(ErrClosed) }
 
-// Drain brings the conversation to its end without losing a request: at once
-// where a listening service waits for one, since the client then tries again
-// elsewhere; after the response to the one under way; and for a polling
-// service that waits, when the null request has come, since until then a
-// request may be on its way.
+// Drain brings the conversation to its end without losing a request: after the
+// response to the one under way; at once where a listening service waits for
+// NEXT, since its client then tries again elsewhere; soon where its client has
+// the right to send a request and does not use it; and for a polling service
+// that waits, when the null request has come, since until then a request may
+// be on its way.
 func (s *Service) Drain() {
 	s.mu.Lock()
 	s.draining = true
-	now := !s.busy && !s.polling
+	now := s.place == awaitingNext
+	if s.place == awaitingRequest && !s.polling {
+		s.expect(endLimit)
+	}
 	s.mu.Unlock()
 	if now {
 		s.fail(ErrClosed)
 	}
 }
 
-// setBusy reports whether the service is draining.
-func (s *Service) setBusy(busy bool) (draining bool) {
+// moveTo reports whether the service is draining.
+func (s *Service) moveTo(p place) (draining bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy = busy
+	s.place = p
+	return s.draining
+}
+
+func (s *Service) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.draining
 }
 
