@@ -5,8 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/halibut-go/halibut/internal/exchange"
@@ -21,6 +24,8 @@ type accepted struct {
 	log  *slog.Logger
 	peer Peer // filled in as it becomes known
 	live *liveConnection
+	// decided is set once, when the peer is admitted or, before that, cut off.
+	decided atomic.Bool
 }
 
 // open takes a connection to where its peer is admitted, and then starts the
@@ -30,11 +35,13 @@ func (s *server) open(ctx context.Context, conn net.Conn) {
 	defer s.leave()
 	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	forget := a.rt.watchDrain(a)
 	converse, err := a.identify(ctx)
+	forget()
 	if err != nil {
 		stop()
 		a.end()
-		if !errors.Is(err, errAnswered) && ctx.Err() == nil {
+		if !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining() {
 			a.refused(err)
 		}
 		return
@@ -46,6 +53,14 @@ func (s *server) open(ctx context.Context, conn net.Conn) {
 		}()
 		converse()
 	})
+}
+
+// Drain cuts a connection off whose peer was not admitted yet: nothing of a
+// request can have come, so its peer may try elsewhere.
+func (a *accepted) Drain() {
+	if !a.decided.Swap(true) {
+		_ = a.conn.Close()
+	}
 }
 
 // end closes the connection and forgets it.
@@ -76,14 +91,14 @@ func (a *accepted) identify(ctx context.Context) (converse func(), err error) {
 	}
 	secured, err := a.handshake(ctx)
 	if err != nil {
-		return nil, err
+		return nil, a.tooSlow(err)
 	}
 	a.peer = newPeer(new(secured.ConnectionState()), a.conn.RemoteAddr())
 	opening := exchange.Accept(secured, &a.rt.answering.Reader)
 	session, err := a.admit(ctx, secured, opening)
 	if err != nil {
 		opening.Close()
-		return nil, err
+		return nil, a.tooSlow(err)
 	}
 	_ = a.conn.SetDeadline(time.Time{})
 	a.log.Info("peer admitted", "peer", a.peer)
@@ -94,6 +109,14 @@ func (a *accepted) identify(ctx context.Context) (converse func(), err error) {
 	return func() { a.answerCalls(ctx, session) }, nil
 }
 
+// tooSlow names the limit where that is what ended the wait for the peer.
+func (a *accepted) tooSlow(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("the peer did not say who it is within %s (Limits.Handshake): %w", a.rt.limits.Handshake, err)
+}
+
 // admit reads what the peer speaks and who it says it is, and asks the
 // authoriser. A peer that is refused is told nothing: the connection closes.
 func (a *accepted) admit(ctx context.Context, secured *tls.Conn, opening *exchange.Opening) (*exchange.Session, error) {
@@ -101,7 +124,7 @@ func (a *accepted) admit(ctx context.Context, secured *tls.Conn, opening *exchan
 	case err != nil:
 		return nil, err
 	case kind != wire.PreambleHalibut:
-		return nil, answerOther(secured, kind)
+		return nil, a.answerOther(secured, kind)
 	case !a.peer.Presented():
 		return nil, errors.New("the peer did not present a certificate")
 	}
@@ -118,6 +141,9 @@ func (a *accepted) admit(ctx context.Context, secured *tls.Conn, opening *exchan
 	}
 	if err := a.authorize(ctx); err != nil {
 		return nil, err
+	}
+	if a.decided.Swap(true) {
+		return nil, ErrClosed
 	}
 	return opening.Admit(capabilityWords)
 }
@@ -179,20 +205,33 @@ func (c *handshakeConn) release() {
 }
 
 // answerOther answers a peer that does not speak Halibut.
-func answerOther(conn *tls.Conn, kind wire.Preamble) error {
+func (a *accepted) answerOther(conn *tls.Conn, kind wire.Preamble) error {
 	if kind == wire.PreambleEmpty {
+		a.log.Debug("the peer closed the connection without a word")
 		return errAnswered
 	}
+	a.log.Info("a peer that does not speak Halibut got the page for browsers")
 	if _, err := conn.Write(friendlyPage()); err != nil {
 		return err
 	}
 	_ = conn.CloseWrite()
+	// A connection that is closed with bytes unread is reset, and the reset can
+	// overtake the page.
+	_ = conn.SetReadDeadline(time.Now().Add(pageLinger))
+	_, _ = io.CopyN(io.Discard, conn, pageRest)
 	return errAnswered
 }
 
+// A browser may send this much more than the preamble holds, and take as long
+// to close its side.
+const (
+	pageLinger = time.Second
+	pageRest   = 64 << 10
+)
+
 // answerCalls answers a client's calls until its connection ends.
 func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
-	a.log.Info("client left", "reason", a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt))))
+	logEnd(a.log, "client left", a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt))))
 }
 
 // runService answers requests on a connection until it ends.

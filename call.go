@@ -33,15 +33,18 @@ type call struct {
 // make makes the call once: one request, on as many connections as it takes to
 // send it.
 func (c *call) make(ctx context.Context) error {
-	if err := c.encode(ctx); err != nil {
-		return c.fail(err)
-	}
 	rt := c.client.rt
-	err := rt.enter()
+	err := rt.enter(&rt.work)
 	if err != nil {
 		return c.fail(&Error{Code: CodeClosed, Outcome: NotSent, cause: err})
 	}
 	defer rt.work.Done()
+	if err := ctx.Err(); err != nil {
+		return c.fail(&Error{Code: contextCode(ctx), Outcome: NotSent, Message: "gave up before anything was sent: " + err.Error(), cause: err})
+	}
+	if err := c.encode(ctx); err != nil {
+		return c.fail(err)
+	}
 	switch scheme := c.client.to.Scheme(); scheme {
 	case "https":
 		err = c.toListening(ctx)
@@ -176,7 +179,7 @@ func (c *call) toListening(ctx context.Context) error {
 			return tried(err, first, try, time.Since(start))
 		}
 		rt.log.Debug("trying again", "endpoint", c.client.to, "try", try, "error", err)
-		if sleep(ctx, limits.ConnectPause) != nil {
+		if sleep(ctx, limits.ConnectPause, rt.life.Done()) != nil {
 			return tried(rt.connectError(ctx, c.client.to, nil, ctx.Err()), first, try, time.Since(start))
 		}
 	}
@@ -210,7 +213,11 @@ func (c *call) tryListening(ctx context.Context) error {
 			rt.pool.Put(c.client.to, conn)
 			return nil
 		}
-		rt.pool.Remove(c.client.to, conn)
+		if conn.Err() == nil {
+			rt.pool.Put(c.client.to, conn) // the call failed and the connection did not
+		} else {
+			rt.pool.Remove(c.client.to, conn)
+		}
 		failed := exchangeError(ctx, err)
 		if reused && ctx.Err() == nil && !lasting(failed) {
 			continue
@@ -229,11 +236,16 @@ func (c *call) responseWait(ctx context.Context) time.Duration {
 }
 
 func (c *call) poolError(ctx context.Context, err error) error {
+	rt := c.client.rt
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return c.client.rt.connectError(ctx, c.client.to, nil, err)
+	e = rt.connectError(ctx, c.client.to, nil, err)
+	if ctx.Err() != nil {
+		e.Message = fmt.Sprintf("gave up while all %d connections were in use (Limits.PoolConnections): %v", rt.limits.PoolConnections, ctx.Err())
+	}
+	return e
 }
 
 // open dials a connection for the pool and starts its reading goroutine.
@@ -258,12 +270,18 @@ func (c *call) toPolling(ctx context.Context) error {
 	if err != nil {
 		return queueError(ctx, err)
 	}
-	response, err := q.Send(ctx, &c.request, queue.SendOptions{
+	waiting := ctx
+	if !c.client.rt.ownQueues { // our own are closed when the runtime ends
+		var unbind func()
+		waiting, unbind = c.client.rt.bind(ctx)
+		defer unbind()
+	}
+	response, err := q.Send(waiting, &c.request, queue.SendOptions{
 		PickUp: c.client.rt.limits.PickUp,
 		Pins:   c.client.pins,
 	})
 	if err != nil {
-		return queueError(ctx, err)
+		return queueError(waiting, err)
 	}
 	c.receive(response)
 	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {

@@ -3,7 +3,6 @@ package halibut
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
@@ -16,8 +15,11 @@ func exchangeError(ctx context.Context, err error) *Error {
 	var failed *exchange.CallError
 	if errors.As(err, &failed) {
 		err = failed.Err
-		if failed.Stage == exchange.Preparing {
+		switch failed.Stage {
+		case exchange.Preparing:
 			e.Outcome, e.Phase = NotSent, PhaseConnecting
+		case exchange.Receiving:
+			e.Outcome, e.Phase = Ran, PhaseReceiving
 		}
 	}
 	e.cause = err
@@ -25,7 +27,8 @@ func exchangeError(ctx context.Context, err error) *Error {
 		protocol *wire.ProtocolError
 		limit    *wire.LimitError
 		stream   *wire.StreamError
-		timeout  net.Error
+		spool    *wire.SpoolError
+		encoding *exchange.EncodeError
 	)
 	switch {
 	case ctx.Err() != nil:
@@ -37,16 +40,19 @@ func exchangeError(ctx context.Context, err error) *Error {
 		e.Code = CodeProtocol
 	case errors.As(err, &limit):
 		e.Code = CodeLimit
-	case errors.As(err, &stream):
+	case errors.As(err, &stream), errors.As(err, &spool):
 		e.Code = CodeStream
-	case errors.As(err, &timeout) && timeout.Timeout():
-		e.Message = err.Error()
+	case errors.As(err, &encoding):
+		e.Code = CodeTypeNotAllowed
 	}
 	if e.Message == "" {
 		e.Message = err.Error()
 	}
-	if e.Outcome == Unknown {
+	switch e.Outcome {
+	case Unknown:
 		e.Message += " (the method may have run)"
+	case Ran:
+		e.Message += " (the method has run, and its result did not arrive)"
 	}
 	return e
 }
@@ -61,11 +67,12 @@ func queueError(ctx context.Context, err error) error {
 		if errors.As(failed.Err, &onConnection) {
 			inner := exchangeError(ctx, onConnection)
 			e.Code, e.Message = inner.Code, inner.Message
+			e.Outcome, e.Phase = inner.Outcome, inner.Phase
 		}
-		switch failed.Stage {
-		case queue.Collected:
-			e.Phase = PhaseCollected
-		case queue.Started:
+		switch {
+		case failed.Stage == queue.Collected:
+			e.Outcome, e.Phase = NotSent, PhaseCollected
+		case failed.Stage == queue.Started && e.Outcome == NotSent:
 			e.Outcome, e.Phase = Unknown, PhaseSent
 		}
 	}

@@ -3,7 +3,11 @@ package halibut
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/halibut-go/halibut/internal/dial"
@@ -24,10 +28,16 @@ func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, 
 	}
 	conn, err := dial.TCP(ctx, to.Addr(), rt.limits.Connect, rt.options.DialContext)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = fmt.Errorf("no connection within %s (Limits.Connect): %w", rt.limits.Connect, err)
+		}
 		return nil, Peer{}, rt.connectError(ctx, to, nil, err)
 	}
 	session, peer, err := rt.introduce(ctx, conn, to, serverName, self, reader)
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("the peer did not say who it is within %s (Limits.Handshake): %w", rt.limits.Handshake, err)
+		}
 		_ = conn.Close()
 		return nil, Peer{}, rt.connectError(ctx, to, conn.RemoteAddr(), err)
 	}
@@ -78,6 +88,11 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		e.Hint = "The peer may have a new certificate, the address may lead to another machine, or something between intercepts TLS: compare the pin with the peer's own before you trust it"
 	case errors.As(err, &certificate):
 		e.Code, e.Message, e.Hint = CodeUntrusted, "the TLS handshake failed: "+err.Error(), certificate.Hint()
+	case errors.Is(err, dial.ErrPoolClosed):
+		e.Code, e.Message, e.cause = CodeClosed, ErrClosed.Error(), ErrClosed
+	case isCertificateAlert(err):
+		e.Code, e.Message = CodeUntrusted, "the peer refused our certificate in the TLS handshake: "+err.Error()
+		e.Hint = "Our certificate is " + rt.own.String()
 	case errors.Is(err, exchange.ErrRejected):
 		e.Code = CodeUntrusted
 		e.Message = "the peer closed the connection before it identified itself"
@@ -91,6 +106,14 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		e.Message = "could not connect: " + err.Error()
 	}
 	return e
+}
+
+// isCertificateAlert reports whether a peer ended the handshake because of our
+// certificate. crypto/tls leaves only text to tell by.
+func isCertificateAlert(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error" &&
+		(strings.Contains(alert.Err.Error(), "certificate") || strings.Contains(alert.Err.Error(), "access denied"))
 }
 
 // lasting reports whether trying again at once cannot help.
@@ -128,11 +151,27 @@ func contextCause(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// logEnd logs the end of a connection: as a warning when it was not one that the
+// protocol has a place for.
+func logEnd(log *slog.Logger, message string, reason error) {
+	level := slog.LevelWarn
+	switch {
+	case errors.Is(reason, exchange.ErrEnded), errors.Is(reason, exchange.ErrClosed),
+		errors.Is(reason, exchange.ErrIdle), errors.Is(reason, ErrClosed):
+		level = slog.LevelInfo
+	}
+	log.Log(context.Background(), level, message, "reason", reason)
+}
+
+// sleep waits until d has passed, or early is closed. Only the end of ctx is an
+// error.
+func sleep(ctx context.Context, d time.Duration, early <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
+	case <-early:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

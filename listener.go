@@ -16,7 +16,7 @@ import (
 // has ended: ErrClosed after Shutdown or Close, the error of ctx when that
 // ended, which cuts every connection at once, or the listener's error.
 func (rt *Runtime) Serve(ctx context.Context, l net.Listener) error {
-	ctx, done, err := rt.begin(ctx)
+	ctx, done, err := rt.begin(ctx, &rt.serving)
 	if err != nil {
 		_ = l.Close()
 		return err

@@ -49,7 +49,7 @@ func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, o
 		return &Error{Code: CodeConnect, Outcome: NotSent, Endpoint: to.String(),
 			Message: "polling " + to.Scheme() + ":// endpoints needs a transport"}
 	}
-	ctx, done, err := rt.begin(ctx)
+	ctx, done, err := rt.begin(ctx, &rt.work)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,11 @@ func (p *poller) ended(connected bool, err error) (failures int) {
 func (p *poller) once(ctx context.Context, extra bool) (connected bool, err error) {
 	rt := p.rt
 	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: capabilityWords}
-	session, peer, err := rt.connect(ctx, p.to, "", self, &rt.polling.Reader)
+	connecting, cancel := context.WithCancelCause(ctx)
+	forget := rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})
+	session, peer, err := rt.connect(connecting, p.to, "", self, &rt.polling.Reader)
+	forget()
+	cancel(nil)
 	if err != nil {
 		return false, err
 	}

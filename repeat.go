@@ -41,7 +41,7 @@ func RepeatCalls(policy Repeat) Interceptor {
 			if call.Try >= policy.Tries && time.Since(start)+pause > policy.Window {
 				return err
 			}
-			if sleep(ctx, pause) != nil {
+			if sleep(ctx, pause, nil) != nil {
 				return err
 			}
 			pause = min(2*pause, policy.Limit)

@@ -83,7 +83,8 @@ type Runtime struct {
 
 	life    context.Context // ends with Close, or with Shutdown at its latest
 	endLife context.CancelCauseFunc
-	work    sync.WaitGroup // Serve, Poll, and what they and calls have started
+	serving sync.WaitGroup // Serve, and what it has started
+	work    sync.WaitGroup // everything else: Poll, calls, and what they have started
 
 	mu       sync.Mutex
 	draining chan struct{} // closed when Shutdown or Close begins
@@ -177,25 +178,25 @@ func (rt *Runtime) configureExchange() {
 // drainer is a connection that can be asked to come to its end.
 type drainer interface{ Drain() }
 
-// enter counts a piece of work of the runtime, which rt.work.Done ends. It
-// fails once the runtime is closing.
-func (rt *Runtime) enter() error {
+// enter counts a piece of the runtime's work, which work.Done ends. It fails
+// once the runtime is closing.
+func (rt *Runtime) enter(work *sync.WaitGroup) error {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	if rt.isDraining() {
 		return ErrClosed
 	}
-	rt.work.Add(1)
+	work.Add(1)
 	return nil
 }
 
 // begin enters, and binds ctx to the life of the runtime.
-func (rt *Runtime) begin(ctx context.Context) (context.Context, func(), error) {
-	if err := rt.enter(); err != nil {
+func (rt *Runtime) begin(ctx context.Context, work *sync.WaitGroup) (context.Context, func(), error) {
+	if err := rt.enter(work); err != nil {
 		return nil, nil, err
 	}
 	ctx, unbind := rt.bind(ctx)
-	return ctx, func() { unbind(); rt.work.Done() }, nil
+	return ctx, func() { unbind(); work.Done() }, nil
 }
 
 // bind makes ctx end with the runtime's life too.
@@ -214,8 +215,13 @@ func (rt *Runtime) isDraining() bool {
 	}
 }
 
+// drainFunc is a drainer of one function. It is used by pointer.
+type drainFunc struct{ drain func() }
+
+func (d *drainFunc) Drain() { d.drain() }
+
 // watchDrain has d drained when the runtime is, until the returned function is
-// called.
+// called. Draining may begin just before that and end after it.
 func (rt *Runtime) watchDrain(d drainer) (forget func()) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
@@ -234,15 +240,18 @@ func (rt *Runtime) watchDrain(d drainer) (forget func()) {
 // Shutdown ends the runtime without losing what is under way: it accepts
 // nothing new, lets calls and their streams end, says END where the protocol
 // has a place for it, and returns when everything that the runtime started
-// has ended. When ctx ends first, the rest is cut off and ctx's error
-// returned. A polling service that waits at a client can leave without a
+// has ended. A request that waits in the runtime's own queue goes to a polling
+// service that is connected, or fails with [ErrClosed], not sent. When ctx
+// ends first, the rest is cut off and ctx's error returned. A polling service that waits at a client can leave without a
 // request being lost only when the client's next null request has come, which
 // takes up to half a minute with .NET clients.
 func (rt *Runtime) Shutdown(ctx context.Context) error {
 	rt.startDraining()
 	ended := make(chan struct{})
 	go func() {
-		rt.pool.Close()
+		rt.pool.Drain()
+		rt.serving.Wait()
+		rt.closeQueues() // no polling service is left to collect, and none can come
 		rt.work.Wait()
 		close(ended)
 	}()
@@ -263,6 +272,7 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 func (rt *Runtime) Close() error {
 	rt.startDraining()
 	rt.cutOff()
+	rt.serving.Wait()
 	rt.work.Wait()
 	return nil
 }
@@ -275,15 +285,19 @@ func (rt *Runtime) startDraining() {
 	}
 	close(rt.draining)
 	for d := range rt.drained {
-		d.Drain()
+		rt.work.Go(d.Drain) // one may wait for a peer that takes nothing
 	}
 	clear(rt.drained)
 }
 
 func (rt *Runtime) cutOff() {
 	rt.endLife(ErrClosed)
+	rt.closeQueues()
+	rt.pool.Close()
+}
+
+func (rt *Runtime) closeQueues() {
 	if rt.ownQueues {
-		_ = rt.queues.Close()
+		_ = rt.queues.Close() // of a queue in memory, it has no error
 	}
-	rt.pool.CloseInUse()
 }

@@ -49,7 +49,7 @@ func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) 
 	s.connection.Abort(err)
 	<-running
 	cancel(nil)
-	log.Info("polling service left", "reason", s.connection.Err())
+	logEnd(log, "polling service left", s.connection.Err())
 }
 
 // subscriber is one connection of a polling service, at its client.

@@ -25,9 +25,10 @@ type Pool[K comparable, C Conn] struct {
 	MaxOpen int // connections of one key, in use and idle; further callers wait. 0: no limit
 	MaxIdle int // idle connections of one key. 0: none is kept
 
-	mu     sync.Mutex
-	keys   map[K]*shelf[C]
-	closed bool
+	mu       sync.Mutex
+	keys     map[K]*shelf[C]
+	draining bool // no connection is kept any more
+	closed   bool // nor opened
 }
 
 // shelf is what the pool has of one key.
@@ -127,7 +128,7 @@ func (p *Pool[K, C]) Put(key K, conn C) {
 		return
 	}
 	delete(s.inUse, conn)
-	keep := !p.closed && conn.Err() == nil && len(s.idle) < p.MaxIdle
+	keep := !p.draining && conn.Err() == nil && len(s.idle) < p.MaxIdle
 	if keep {
 		s.idle = append(s.idle, conn)
 	}
@@ -205,32 +206,40 @@ func (s *shelf[C]) all() []C {
 	return all
 }
 
-// Close closes the idle connections and takes no more back; Get fails from now
-// on. Connections in use are closed when they are given back; CloseInUse
-// closes them at once.
-func (p *Pool[K, C]) Close() {
-	p.shut(func(s *shelf[C]) []C {
-		idle := s.idle
+// Drain closes the idle connections and keeps none from now on: what is given
+// back is closed. Get goes on opening connections, for what is under way.
+func (p *Pool[K, C]) Drain() {
+	p.mu.Lock()
+	p.draining = true
+	var idle []C
+	for key, s := range p.keys {
+		idle = append(idle, s.idle...)
 		s.idle = nil
-		return idle
-	})
+		p.roomLocked(key, s)
+	}
+	p.mu.Unlock()
+	closeAll(idle)
 }
 
-// CloseInUse closes every connection, those in use too.
-func (p *Pool[K, C]) CloseInUse() { p.shut((*shelf[C]).all) }
-
-func (p *Pool[K, C]) shut(which func(*shelf[C]) []C) {
+// Close closes every connection, those in use too, and Get fails from now on.
+func (p *Pool[K, C]) Close() {
 	p.mu.Lock()
-	p.closed = true
+	p.draining, p.closed = true, true
 	var conns []C
 	for _, s := range p.keys {
-		conns = append(conns, which(s)...)
+		conns = append(conns, s.all()...)
 		for _, w := range s.waiters {
 			close(w)
 		}
 		s.waiters = nil
 	}
 	p.mu.Unlock()
+	closeAll(conns)
+}
+
+// closeAll closes connections at the same time: one whose peer takes nothing
+// holds up no other.
+func closeAll[C Conn](conns []C) {
 	var closing sync.WaitGroup
 	for _, conn := range conns {
 		closing.Go(func() { _ = conn.Close() })

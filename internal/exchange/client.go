@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -343,7 +344,7 @@ func (c *Client) parkError(err error) error {
 		return ErrEnded
 	case errors.As(err, &timeout):
 		c.sayEnd(state)
-		return ErrIdle
+		return fmt.Errorf("%w: %w", ErrIdle, err)
 	}
 	return err
 }
@@ -526,7 +527,7 @@ func encode(appendDocument func([]byte) ([]byte, error)) (message, error) {
 	}()
 	document, err := appendDocument((*scratch)[:0])
 	if err != nil {
-		return message{}, err
+		return message{}, &EncodeError{err}
 	}
 	*scratch = document[:0]
 	m := message{pooled: buffers.Get().(*[]byte)}

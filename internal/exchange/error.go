@@ -30,6 +30,14 @@ func (e *CallError) Error() string { return e.Err.Error() }
 
 func (e *CallError) Unwrap() error { return e.Err }
 
+// EncodeError says that a message cannot be written at all. The connection is
+// as it was.
+type EncodeError struct{ Err error }
+
+func (e *EncodeError) Error() string { return e.Err.Error() }
+
+func (e *EncodeError) Unwrap() error { return e.Err }
+
 var (
 	// ErrEnded: the peer said END, or closed the connection between two calls.
 	ErrEnded = errors.New("the peer ended the connection")

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -186,6 +187,8 @@ func (s *Service) between(err error) error {
 		return ErrEnded
 	case errors.As(err, &timeout) && s.isDraining():
 		return ErrClosed
+	case errors.As(err, &timeout) && !s.polling:
+		return fmt.Errorf("%w: %w", ErrIdle, err)
 	}
 	return err
 }
