@@ -171,9 +171,11 @@ func (c *Codec) Decode(raw Raw, streams *Streams, dst any) error {
 
 // DecodeValue is Decode for a reflect.Value, which must be settable.
 func (c *Codec) DecodeValue(raw Raw, streams *Streams, dst reflect.Value) error {
-	d := decoder{codec: c.orNone(), streams: streams}
+	d := decoders.Get().(*decoder)
+	d.codec, d.streams = c.orNone(), streams
+	defer d.release()
 	p := planOf(dst.Type())
-	return p.dec(&d, p, raw, dst)
+	return p.dec(d, p, raw, dst)
 }
 
 // CheckType says why a Go type cannot travel: the path to a channel, say,

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -23,6 +24,13 @@ const maxMapHint = 1024
 type decoder struct {
 	codec   *Codec
 	streams *Streams
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+func (d *decoder) release() {
+	*d = decoder{}
+	decoders.Put(d)
 }
 
 func decodeRefused(_ *decoder, p *plan, _ Raw, _ reflect.Value) error { return &ValueError{Err: p.err} }

@@ -74,6 +74,22 @@ func (c *Codec) DotNetSignature(name string, params []reflect.Type, result refle
 	return b.String()
 }
 
+// DotNetSyncSignature is a method as releases without asynchronous services
+// print it, and the protocol of 2013:
+//
+//	System.String Pick(System.String)
+func (c *Codec) DotNetSyncSignature(name string, params []reflect.Type, result reflect.Type) string {
+	names := make([]string, len(params))
+	for i, param := range params {
+		names[i] = signatureName(c.typeNameOrGo(param))
+	}
+	returns := "Void"
+	if result != nil {
+		returns = signatureName(c.typeNameOrGo(result))
+	}
+	return returns + " " + name + "(" + strings.Join(names, ", ") + ")"
+}
+
 // signatureName prints a parameter's type as .NET's MethodInfo.ToString does:
 // primitive types without their namespace, all others with it.
 func signatureName(t TypeName) string {

@@ -86,23 +86,23 @@ func ParseEndpoint(raw Raw) (*Endpoint, error) {
 	for it := raw.Elements(); it.Next(); {
 		switch name := it.Name(); {
 		case foldEqual(name, "PollingRequestQueueTimeout"):
-			e.PollingRequestQueueTimeout = m.span(name, it.Value())
+			e.PollingRequestQueueTimeout = m.span("PollingRequestQueueTimeout", it.Value())
 		case foldEqual(name, "RetryListeningSleepInterval"):
-			e.RetryListeningSleepInterval = m.span(name, it.Value())
+			e.RetryListeningSleepInterval = m.span("RetryListeningSleepInterval", it.Value())
 		case foldEqual(name, "RetryCountLimit"):
-			e.RetryCountLimit = m.int32(name, it.Value())
+			e.RetryCountLimit = m.int32("RetryCountLimit", it.Value())
 		case foldEqual(name, "ConnectionErrorRetryTimeout"):
-			e.ConnectionErrorRetryTimeout = m.span(name, it.Value())
+			e.ConnectionErrorRetryTimeout = m.span("ConnectionErrorRetryTimeout", it.Value())
 		case foldEqual(name, "TcpClientConnectTimeout"):
-			e.TCPClientConnectTimeout = m.span(name, it.Value())
+			e.TCPClientConnectTimeout = m.span("TcpClientConnectTimeout", it.Value())
 		case foldEqual(name, "BaseUri"):
-			e.BaseURI = m.text(name, it.Value())
+			e.BaseURI = m.text("BaseUri", it.Value())
 		case foldEqual(name, "RemoteThumbprint"):
-			e.RemoteThumbprint = m.text(name, it.Value())
+			e.RemoteThumbprint = m.text("RemoteThumbprint", it.Value())
 		case foldEqual(name, "Proxy"):
-			e.Proxy = m.proxy(name, it.Value())
+			e.Proxy = m.proxy("Proxy", it.Value())
 		case foldEqual(name, "IsWebSocketEndpoint"):
-			e.IsWebSocketEndpoint = m.bool(name, it.Value())
+			e.IsWebSocketEndpoint = m.bool("IsWebSocketEndpoint", it.Value())
 		}
 	}
 	if m.err != nil {
@@ -111,7 +111,7 @@ func ParseEndpoint(raw Raw) (*Endpoint, error) {
 	return e, nil
 }
 
-func (m *members) proxy(name []byte, v Raw) *Proxy {
+func (m *members) proxy(name string, v Raw) *Proxy {
 	if v.IsNull() || m.wrong(name, v, KindDocument) {
 		return nil
 	}
@@ -119,13 +119,13 @@ func (m *members) proxy(name []byte, v Raw) *Proxy {
 	for it := v.Elements(); it.Next(); {
 		switch name := it.Name(); {
 		case foldEqual(name, "Host"):
-			p.Host = m.text(name, it.Value())
+			p.Host = m.text("Host", it.Value())
 		case foldEqual(name, "Port"):
-			p.Port = m.int32(name, it.Value())
+			p.Port = m.int32("Port", it.Value())
 		case foldEqual(name, "UserName"):
-			p.UserName = m.text(name, it.Value())
+			p.UserName = m.text("UserName", it.Value())
 		case foldEqual(name, "Type"):
-			p.Type = m.int32(name, it.Value())
+			p.Type = m.int32("Type", it.Value())
 		}
 	}
 	return p

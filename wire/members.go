@@ -12,7 +12,7 @@ import (
 type members struct{ err error }
 
 // wrong says whether v is of another kind than wanted, and notes it.
-func (m *members) wrong(name []byte, v Raw, want Kind) bool {
+func (m *members) wrong(name string, v Raw, want Kind) bool {
 	if v.Type == want {
 		return false
 	}
@@ -20,27 +20,27 @@ func (m *members) wrong(name []byte, v Raw, want Kind) bool {
 	return true
 }
 
-func (m *members) fail(name []byte, err error) {
+func (m *members) fail(name string, err error) {
 	if m.err == nil {
 		m.err = fmt.Errorf("member %q: %w", name, err)
 	}
 }
 
-func (m *members) text(name []byte, v Raw) string {
+func (m *members) text(name string, v Raw) string {
 	if v.IsNull() || m.wrong(name, v, KindString) {
 		return ""
 	}
 	return string(v.Text())
 }
 
-func (m *members) bool(name []byte, v Raw) bool {
+func (m *members) bool(name string, v Raw) bool {
 	if v.IsNull() || m.wrong(name, v, KindBool) {
 		return false
 	}
 	return v.Bool()
 }
 
-func (m *members) int32(name []byte, v Raw) int32 {
+func (m *members) int32(name string, v Raw) int32 {
 	if v.IsNull() {
 		return 0
 	}
@@ -56,7 +56,7 @@ func (m *members) int32(name []byte, v Raw) int32 {
 	return int32(n)
 }
 
-func (m *members) span(name []byte, v Raw) TimeSpan {
+func (m *members) span(name string, v Raw) TimeSpan {
 	if v.IsNull() || m.wrong(name, v, KindString) {
 		return 0
 	}

@@ -123,15 +123,15 @@ func messageType(v Raw) string {
 func (e *envelope) request() (Message, error) {
 	var m members
 	r := &Request{
-		ID:      m.text([]byte("id"), e.id),
-		Service: m.text([]byte("service"), e.service),
-		Method:  m.text([]byte("method"), e.method),
+		ID:      m.text("id", e.id),
+		Service: m.text("service", e.service),
+		Method:  m.text("method", e.method),
 	}
 	r.ActivityID, _ = guidOf(e.activity)
 	if e.endpoint.Type == KindDocument {
 		r.RawEndpoint = e.endpoint
 	}
-	if !e.params.IsNull() && !m.wrong([]byte("params"), e.params, KindArray) {
+	if !e.params.IsNull() && !m.wrong("params", e.params, KindArray) {
 		r.Params = e.params
 	}
 	r.Call = parseCallMetadata(e.call)
@@ -143,8 +143,8 @@ func (e *envelope) request() (Message, error) {
 
 func (e *envelope) response() (Message, error) {
 	var m members
-	r := &Response{ID: m.text([]byte("id"), e.id), Result: e.result}
-	if !e.failure.IsNull() && !m.wrong([]byte("error"), e.failure, KindDocument) {
+	r := &Response{ID: m.text("id", e.id), Result: e.result}
+	if !e.failure.IsNull() && !m.wrong("error", e.failure, KindDocument) {
 		r.Error = m.serverError(e.failure)
 	}
 	if m.err != nil {
@@ -158,11 +158,11 @@ func (m *members) serverError(v Raw) *ServerError {
 	for it := v.Elements(); it.Next(); {
 		switch name := it.Name(); {
 		case foldEqual(name, "message"):
-			e.Message = m.text(name, it.Value())
+			e.Message = m.text("message", it.Value())
 		case foldEqual(name, "details"):
-			e.Details = m.text(name, it.Value())
+			e.Details = m.text("details", it.Value())
 		case foldEqual(name, "HalibutErrorType"):
-			e.Type = m.text(name, it.Value())
+			e.Type = m.text("HalibutErrorType", it.Value())
 		}
 	}
 	return e

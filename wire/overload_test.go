@@ -318,6 +318,15 @@ func TestDotNetTypeNames(t *testing.T) {
 	if got, want := DotNetSignature("None", nil, nil), "System.Threading.Tasks.Task NoneAsync(System.Threading.CancellationToken)"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	for _, test := range []struct{ got, want string }{
+		{(*Codec)(nil).DotNetSyncSignature("None", nil, nil), "Void None()"},
+		{(*Codec)(nil).DotNetSyncSignature("Add", []reflect.Type{reflect.TypeFor[int](), reflect.TypeFor[string]()}, reflect.TypeFor[int]()), "Int64 Add(Int64, System.String)"},
+		{(*Codec)(nil).DotNetSyncSignature("SayHello", types[string](), reflect.TypeFor[string]()), "System.String SayHello(System.String)"},
+	} {
+		if test.got != test.want {
+			t.Errorf("got %s, want %s", test.got, test.want)
+		}
+	}
 	// Names in Types count too.
 	c := contractsCodec()
 	want := "System.Threading.Tasks.Task`1[System.Int64] XAsync(System.Collections.Generic.List`1[Samples.Contracts.Shape], System.Threading.CancellationToken)"

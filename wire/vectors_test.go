@@ -193,6 +193,41 @@ func TestEveryRecordedDocumentParsesAndEncodesBack(t *testing.T) {
 	}
 }
 
+// rebuilt takes a document apart into single values and builds it again.
+func rebuilt(dst, doc []byte) []byte {
+	dst, start := bson.Begin(dst)
+	for it := bson.NewIter(doc); it.Next(); {
+		name, v := string(it.Name()), it.Value()
+		dst = bson.AppendHeader(dst, v.Type, name)
+		switch v.Type {
+		case KindDocument, KindArray:
+			dst = rebuilt(dst, v.Data)
+		case KindString:
+			dst = bson.AppendStringData(dst, string(v.Text()))
+		case KindInt32:
+			dst = bson.AppendInt32Data(dst, v.Int32())
+		case KindInt64, KindDate:
+			dst = bson.AppendInt64Data(dst, v.Int64())
+		case KindDouble:
+			dst = bson.AppendDoubleData(dst, v.Double())
+		case KindBool:
+			dst = bson.AppendBoolData(dst, v.Bool())
+		case KindBinary:
+			subtype, data := v.Binary()
+			dst = bson.AppendBinaryData(dst, subtype, data)
+		}
+	}
+	return bson.End(dst, start)
+}
+
+func TestEveryRecordedDocumentIsRebuilt(t *testing.T) {
+	for _, d := range recordedDocuments(t) {
+		if again := rebuilt(nil, d.doc); !bytes.Equal(again, d.doc) {
+			t.Errorf("%s: rebuilt it is\n%x, recorded\n%x", d.file, again, d.doc)
+		}
+	}
+}
+
 func TestRecordedArgumentsDecodeToNaturalValues(t *testing.T) {
 	var c Codec
 	unregistered := 0
