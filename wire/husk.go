@@ -21,9 +21,6 @@ type Husk struct {
 	Repeated bool
 }
 
-// dataStreamType is what a data stream is called in $type.
-const dataStreamType = "Halibut.DataStream, Halibut"
-
 // huskID is what stands between the name and the bytes of a husk's id: the
 // name's end, the length 16, the subtype.
 var huskID = []byte{0, 16, 0, 0, 0, subtypeGUID}

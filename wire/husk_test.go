@@ -67,6 +67,56 @@ func TestHusks(t *testing.T) {
 	}
 }
 
+// Streams inside of recorded classes and lists bind where the Go types have them.
+func TestRecordedStreamsBind(t *testing.T) {
+	c := contractsCodec()
+	bound := 0
+	for _, d := range documentsOf(t, "testdata/flows/8.1.2000-listening-streams.json") {
+		m := parse(t, d.doc)
+		if m.Request == nil {
+			continue
+		}
+		streams := new(Streams)
+		arg := m.Request.Args(nil)[0]
+		var got []*DataStream
+		var err error
+		switch m.Request.Method {
+		case "Upload":
+			var u upload
+			err = c.Decode(arg, streams, &u)
+			got = append(got, u.Content)
+		case "Two":
+			var b both
+			err = c.Decode(arg, streams, &b)
+			got = append(got, b.First, b.Second)
+		case "StreamList":
+			var l List[*DataStream]
+			err = c.Decode(arg, streams, &l)
+			got = l
+		case "Count":
+			var one *DataStream
+			err = c.Decode(arg, streams, &one)
+			got = append(got, one)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", m.Request.Method, err)
+		}
+		husks := Husks(d.doc)
+		if len(husks) != len(got) || streams.Len() != len(got) {
+			t.Errorf("%s: %d husks, %d streams, %d bound", m.Request.Method, len(husks), len(got), streams.Len())
+		}
+		for i, ds := range got {
+			bound++
+			if found, ok := streams.Lookup(husks[i].ID); !ok || found != ds || ds.Size() != husks[i].Length {
+				t.Errorf("%s: stream %d is another one", m.Request.Method, i)
+			}
+		}
+	}
+	if bound != 9 {
+		t.Errorf("%d streams bound", bound)
+	}
+}
+
 func TestLookingForHusksAllocatesNothingWhereThereAreNone(t *testing.T) {
 	doc := valueVectors(t)[0].Request.bytes(t)
 	if n := testing.AllocsPerRun(10, func() {
