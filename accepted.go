@@ -2,7 +2,6 @@ package halibut
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/halibut-go/halibut/internal/exchange"
-	"github.com/halibut-go/halibut/internal/mutualtls"
 	"github.com/halibut-go/halibut/wire"
 )
 
@@ -119,7 +117,7 @@ func (a *accepted) tooSlow(err error) error {
 
 // admit reads what the peer speaks and who it says it is, and asks the
 // authoriser. A peer that is refused is told nothing: the connection closes.
-func (a *accepted) admit(ctx context.Context, secured *tls.Conn, opening *exchange.Opening) (*exchange.Session, error) {
+func (a *accepted) admit(ctx context.Context, secured securedConn, opening *exchange.Opening) (*exchange.Session, error) {
 	switch kind, err := opening.Preamble(); {
 	case err != nil:
 		return nil, err
@@ -166,7 +164,7 @@ func (a *accepted) authorize(ctx context.Context) error {
 // handshake holds one of the places for handshakes while it computes, but not
 // while it waits for the peer: peers that are slow, or stop in the middle, take
 // no place from others.
-func (a *accepted) handshake(ctx context.Context) (*tls.Conn, error) {
+func (a *accepted) handshake(ctx context.Context) (securedConn, error) {
 	conn := a.conn
 	if a.rt.handshakes != nil {
 		waiting := &handshakeConn{Conn: conn, places: a.rt.handshakes}
@@ -174,7 +172,7 @@ func (a *accepted) handshake(ctx context.Context) (*tls.Conn, error) {
 		defer waiting.release()
 		conn = waiting
 	}
-	secured, err := mutualtls.AcceptHandshake(ctx, conn, a.rt.serverTLS)
+	secured, err := a.rt.acceptHandshake(ctx, conn, a.rt.serverTLS)
 	if err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
@@ -205,7 +203,7 @@ func (c *handshakeConn) release() {
 }
 
 // answerOther answers a peer that does not speak Halibut.
-func (a *accepted) answerOther(conn *tls.Conn, kind wire.Preamble) error {
+func (a *accepted) answerOther(conn securedConn, kind wire.Preamble) error {
 	if kind == wire.PreambleEmpty {
 		a.log.Debug("the peer closed the connection without a word")
 		return errAnswered

@@ -51,7 +51,7 @@ func (rt *Runtime) introduce(ctx context.Context, conn net.Conn, to Endpoint, se
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	secured, err := mutualtls.DialHandshake(ctx, conn, rt.dialTLS(to, serverName))
+	secured, err := rt.dialHandshake(ctx, conn, rt.dialTLS(to, serverName))
 	if err != nil {
 		return nil, Peer{}, err
 	}

@@ -113,7 +113,7 @@ var importRules = []importRule{
 // below the same path, and its siblings listed in besides.
 var layers = [][]string{
 	{"internal/bson"},
-	{"wire"},
+	{"wire", "internal/replay"},
 	{"internal/exchange", "queue", "internal/mutualtls", "internal/dial", "internal/memnet"},
 	{".", "queue/queuetest"},
 	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/"},

@@ -73,6 +73,8 @@ type Runtime struct {
 	clientTLS  sync.Map // of tlsKey to *tls.Config: one for each endpoint
 	handshakes chan struct{}
 
+	dialHandshake, acceptHandshake handshake
+
 	connections atomic.Uint64 // numbers those of polling services
 	live        liveConnections
 
@@ -136,6 +138,7 @@ func (rt *Runtime) configureTLS(cert tls.Certificate) {
 		MinVersion:           rt.options.MinTLS,
 	}
 	rt.serverTLS = rt.identity.Server()
+	rt.dialHandshake, rt.acceptHandshake = dialHandshake, acceptHandshake
 }
 
 type tlsKey struct {
