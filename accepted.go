@@ -2,6 +2,8 @@ package halibut
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +145,7 @@ func (a *accepted) admit(ctx context.Context, secured securedConn, opening *exch
 	if a.decided.Swap(true) {
 		return nil, ErrClosed
 	}
-	return opening.Admit(capabilityWords)
+	return opening.Admit(a.rt.words)
 }
 
 // authorize asks the authoriser about a connection that is counted among the
@@ -242,8 +244,14 @@ func (rt *Runtime) runService(ctx context.Context, service *exchange.Service) er
 	return exchange.ErrEnded
 }
 
-// capabilityWords are what this side can do beyond the reference.
-var capabilityWords = []string{"go/1"}
+// capabilityWords are what this side can do beyond the reference. The instance
+// tells a second program with the same certificate from a second connection of
+// the same one.
+func capabilityWords() []string {
+	var instance [8]byte
+	_, _ = rand.Read(instance[:]) // never fails
+	return []string{"go/1", exchange.Pipelining, exchange.Refuse, "instance=" + hex.EncodeToString(instance[:])}
+}
 
 // friendlyPage is what a browser gets that opens the port.
 func friendlyPage() []byte {

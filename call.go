@@ -251,7 +251,7 @@ func (c *call) poolError(ctx context.Context, err error) error {
 // open dials a connection for the pool and starts its reading goroutine.
 func (c *call) open(ctx context.Context) (*exchange.Client, error) {
 	rt, to := c.client.rt, c.client.to
-	self := wire.Identity{Role: wire.RoleClient, Words: capabilityWords}
+	self := wire.Identity{Role: wire.RoleClient, Words: rt.words}
 	ctx, unbind := rt.bind(ctx)
 	defer unbind()
 	session, _, err := rt.connect(ctx, to, c.client.options.serverName, self, &rt.calling.Reader)

@@ -20,6 +20,8 @@ func exchangeError(ctx context.Context, err error) *Error {
 			e.Outcome, e.Phase = NotSent, PhaseConnecting
 		case exchange.Receiving:
 			e.Outcome, e.Phase = Ran, PhaseReceiving
+		case exchange.Refused:
+			e.Code, e.Outcome, e.Phase = CodeConnect, NotRun, PhaseSent
 		}
 	}
 	e.cause = err

@@ -124,6 +124,9 @@ func lasting(err error) bool {
 		mismatch    *unexpectedCertificateError
 		certificate *mutualtls.CertificateError
 	)
+	if errors.Is(err, exchange.ErrRefused) {
+		return false // another connection may lead to the peer's successor
+	}
 	return !errors.As(err, &e) || e.Outcome != NotSent ||
 		errors.As(err, &mismatch) || errors.As(err, &certificate) ||
 		(errors.As(err, &lookup) && lookup.IsNotFound) ||

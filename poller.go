@@ -66,7 +66,7 @@ func (p *poller) ended(connected bool, err error) (failures int) {
 // once polls over one connection until it ends.
 func (p *poller) once(ctx context.Context, extra bool) (connected bool, err error) {
 	rt := p.rt
-	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: capabilityWords}
+	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: rt.words}
 	connecting, cancel := context.WithCancelCause(ctx)
 	forget := rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})
 	session, peer, err := rt.connect(connecting, p.to, "", self, &rt.polling.Reader)

@@ -61,6 +61,7 @@ type Runtime struct {
 	limits   Limits
 	own      Pin // the certificate that New got
 	log      *slog.Logger
+	words    []string // that it says at the end of its identities
 	codec    *wire.Codec
 	services *Services
 
@@ -102,6 +103,7 @@ func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
 	}
 	rt := &Runtime{
 		own:      PinSHA1(cert.Certificate[0]),
+		words:    capabilityWords(),
 		draining: make(chan struct{}),
 		drained:  make(map[drainer]struct{}),
 	}

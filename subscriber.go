@@ -132,7 +132,7 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 	switch {
 	case errors.Is(err, exchange.ErrGivenUp):
 		return nil
-	case errors.As(err, &failed) && failed.Stage == exchange.Preparing && s.connection.Err() != nil:
+	case errors.As(err, &failed) && s.mayGoElsewhere(failed):
 		delivery.Return(err)
 	default:
 		delivery.Fail(err)
@@ -143,4 +143,10 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 	}
 	s.log.Info("the connection was lost under a request", "id", delivery.Request().ID, "error", err)
 	return err
+}
+
+// mayGoElsewhere reports whether the service certainly has not run the request
+// and the connection is of no more use.
+func (s *subscriber) mayGoElsewhere(failed *exchange.CallError) bool {
+	return s.connection.Err() != nil && (failed.Stage == exchange.Preparing || failed.Stage == exchange.Refused)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,12 +30,16 @@ type Client struct {
 	polling bool // the service dialled: it says NEXT, this side PROCEED
 
 	// Guarded by link.mu.
-	state state
-	call  *Call // the call that waits for its response
+	state       state
+	call        *Call  // the call that waits for its response
+	lineDue     []byte // a control line that goes with the next message
+	proceedOwed bool   // NEXT was said with a request: PROCEED comes before the response
 
 	signal chan struct{} // the reader tells the caller that state or call changed
 	ended  chan struct{} // the reading goroutine is done
 	onEnd  func(error)
+
+	refusing bool // END has come while a request was on its way; the reader's own
 
 	late *wire.Streams // of the last response, for frames that may still follow; the reader's own
 }
@@ -70,7 +75,7 @@ type Call struct {
 // connection has ended.
 func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 	c := &Client{
-		link:    s.link.start(config),
+		link:    s.start(config),
 		polling: s.Peer.Role == wire.RoleSubscriber,
 		signal:  make(chan struct{}, 1),
 		ended:   make(chan struct{}),
@@ -106,7 +111,8 @@ func (c *Client) Do(ctx context.Context, call *Call) error {
 	if err := c.makeReady(ctx); err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
-	message, err := encodeRequest(call.Request)
+	line := c.lineDue
+	message, err := encodeRequest(line, call.Request)
 	if err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
@@ -115,7 +121,7 @@ func (c *Client) Do(ctx context.Context, call *Call) error {
 		return &CallError{Stage: Preparing, Err: err}
 	}
 	if call.Started != nil && !call.Started() {
-		c.unbegin()
+		c.unbegin(line)
 		return &CallError{Stage: Preparing, Err: ErrGivenUp}
 	}
 	if n, err := c.send(ctx, message.bytes, call.Request.Streams); err != nil {
@@ -130,9 +136,15 @@ func (c *Client) SendNull(ctx context.Context) error {
 	if err := c.makeReady(ctx); err != nil {
 		return err
 	}
-	c.setState(awaitNext)
+	c.mu.Lock()
+	message := nullRequest
+	if c.lineDue != nil {
+		message = append(slices.Clone(c.lineDue), nullRequest...)
+	}
+	c.state, c.lineDue = awaitNext, nil
+	c.mu.Unlock()
 	c.expect(c.config.Timeouts.Control)
-	if _, err := c.write(nullRequest); err != nil {
+	if _, err := c.write(message); err != nil {
 		c.fail(err)
 		return err
 	}
@@ -152,6 +164,10 @@ func (c *Client) makeReady(ctx context.Context) error {
 		c.mu.Unlock()
 		return c.err
 	case c.state == ready:
+		c.mu.Unlock()
+		return nil
+	case c.state == nextDue && c.both.pipelining:
+		c.state, c.lineDue = ready, lineNext
 		c.mu.Unlock()
 		return nil
 	case c.state == nextDue:
@@ -192,13 +208,21 @@ func (c *Client) begin(call *Call) error {
 		return c.err
 	}
 	c.state, c.call = awaitResponse, call
+	if c.lineDue != nil && !c.polling {
+		c.proceedOwed = true
+	}
+	c.lineDue = nil
 	return nil
 }
 
-func (c *Client) unbegin() {
+// unbegin takes a call back of which nothing was written.
+func (c *Client) unbegin(line []byte) {
 	c.mu.Lock()
-	c.state, c.call = ready, nil
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	c.state, c.call, c.lineDue = ready, nil, line
+	if line != nil && !c.polling {
+		c.proceedOwed = false
+	}
 }
 
 // longWrite is from where on a write is watched for the end of the context: a
@@ -268,6 +292,8 @@ func (c *Client) abandon(call *Call, written bool, err error) error {
 	}
 	stage := Preparing
 	switch {
+	case errors.Is(err, ErrRefused):
+		stage = Refused
 	case call.received:
 		stage = Receiving
 	case written:
@@ -366,10 +392,10 @@ func (c *Client) control() error {
 	case line == "":
 		return nil
 	case line == wire.End:
-		return ErrEnded
+		return c.endUnlessCalled()
 	case line == wire.Next && c.polling && state == awaitNext:
 		c.expect(c.config.Timeouts.Idle)
-		if _, err := c.write(lineProceed); err != nil {
+		if err := c.sayProceed(); err != nil {
 			return err
 		}
 	case line == wire.Proceed && !c.polling && state == awaitProceed:
@@ -381,6 +407,32 @@ func (c *Client) control() error {
 	c.setState(ready)
 	c.notify()
 	return nil
+}
+
+// sayProceed says PROCEED, or leaves it to go with the next request.
+func (c *Client) sayProceed() error {
+	if !c.both.pipelining {
+		_, err := c.write(lineProceed)
+		return err
+	}
+	c.mu.Lock()
+	c.lineDue = lineProceed
+	c.mu.Unlock()
+	return nil
+}
+
+// endUnlessCalled ends a connection on which the service has said END. A
+// request that is being written meanwhile is going to be refused, if the
+// service knows how: the connection then ends with that.
+func (c *Client) endUnlessCalled() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.call != nil && c.both.refuse {
+		c.refusing = true
+		return nil
+	}
+	c.failLocked(ErrEnded)
+	return ErrEnded
 }
 
 func unexpectedLine(s state, line string) error {
@@ -396,12 +448,15 @@ func unexpectedLine(s state, line string) error {
 
 // receive reads the response to call and its streams, and hands it over.
 func (c *Client) receive(call *Call) error {
-	if ended, err := c.reader.NextIs(wire.End); ended || err != nil {
-		return errors.Join(err, ErrEnded)
+	if begun, err := c.leadIn(); !begun || err != nil {
+		return err
 	}
 	response, message, err := c.readResponse(call.Request.ID)
 	if err != nil {
 		return readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
+	}
+	if isRefusal(response) && c.both.refuse {
+		return ErrRefused
 	}
 	call.received = true
 	if call.Receive != nil {
@@ -426,6 +481,42 @@ func (c *Client) receive(call *Call) error {
 	return c.finish(call)
 }
 
+// leadIn reads what may come before a response: frames that are late, PROCEED
+// where it was not waited for, and END. It reports whether the response is
+// next.
+func (c *Client) leadIn() (bool, error) {
+	if skipped, err := c.reader.SkipLateFrame(c.late); skipped || err != nil {
+		return false, err
+	}
+	ended, err := c.reader.NextIs(wire.End)
+	switch {
+	case err != nil:
+		return false, readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
+	case ended && !c.both.refuse:
+		return false, ErrEnded
+	case ended:
+		c.refusing = true
+		_, err := c.reader.ReadLine()
+		return false, err
+	}
+	c.mu.Lock()
+	owed := c.proceedOwed && !c.refusing
+	c.proceedOwed = false
+	c.mu.Unlock()
+	if !owed {
+		return true, nil
+	}
+	c.late = nil
+	line, err := c.reader.ReadLine()
+	switch {
+	case err != nil:
+		return false, readError(err, "the rest of a control line", c.config.Timeouts.Read, nameRead)
+	case line != wire.Proceed:
+		return false, unexpectedLine(awaitProceed, line)
+	}
+	return false, nil // the response may take long: it is waited for without a buffer
+}
+
 // finish makes the connection ready for what follows the response and tells
 // the caller.
 func (c *Client) finish(call *Call) error {
@@ -433,6 +524,8 @@ func (c *Client) finish(call *Call) error {
 	switch {
 	case c.polling:
 		next, limit = awaitNext, c.config.Timeouts.Control
+	case c.late != nil && c.both.pipelining:
+		next = ready
 	case c.late != nil:
 		// Frames that nobody asked for may follow, and their sender may wait in
 		// a write until they are taken. NEXT at once makes sure that a line is due.
@@ -440,14 +533,18 @@ func (c *Client) finish(call *Call) error {
 	}
 	c.mu.Lock()
 	c.state, c.call = next, nil
+	if next == ready {
+		c.proceedOwed = true
+	}
 	call.answered = true
 	c.mu.Unlock()
 	c.expect(limit)
-	c.notify()
-	if next == awaitProceed {
-		_, err := c.write(lineNext)
-		return err
+	if c.late != nil && !c.polling {
+		if _, err := c.write(lineNext); err != nil {
+			return err
+		}
 	}
+	c.notify()
 	return nil
 }
 
@@ -510,15 +607,16 @@ func (m message) free() {
 	}
 }
 
-func encodeRequest(r *wire.Request) (message, error) {
-	return encode(func(dst []byte) ([]byte, error) { return wire.AppendRequest(dst, r) })
+func encodeRequest(line []byte, r *wire.Request) (message, error) {
+	return encode(line, func(dst []byte) ([]byte, error) { return wire.AppendRequest(dst, r) })
 }
 
-func encodeResponse(r *wire.Response) (message, error) {
-	return encode(func(dst []byte) ([]byte, error) { return wire.AppendResponse(dst, r) })
+func encodeResponse(line []byte, r *wire.Response) (message, error) {
+	return encode(line, func(dst []byte) ([]byte, error) { return wire.AppendResponse(dst, r) })
 }
 
-func encode(appendDocument func([]byte) ([]byte, error)) (message, error) {
+// encode makes a message, with a control line before it.
+func encode(line []byte, appendDocument func([]byte) ([]byte, error)) (message, error) {
 	scratch := buffers.Get().(*[]byte)
 	defer func() {
 		if cap(*scratch) <= largestPooled {
@@ -531,6 +629,6 @@ func encode(appendDocument func([]byte) ([]byte, error)) (message, error) {
 	}
 	*scratch = document[:0]
 	m := message{pooled: buffers.Get().(*[]byte)}
-	m.bytes = wire.AppendDeflated((*m.pooled)[:0], document)
+	m.bytes = wire.AppendDeflated(append((*m.pooled)[:0], line...), document)
 	return m, nil
 }

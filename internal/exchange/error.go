@@ -18,6 +18,9 @@ const (
 	Written
 	// Receiving: the response had begun to arrive.
 	Receiving
+	// Refused: the peer had the request and did not run it, because it was
+	// shutting down. The call is safe to repeat.
+	Refused
 )
 
 // CallError is why a call on a connection failed, and how far it had come.
@@ -43,6 +46,8 @@ var (
 	ErrEnded = errors.New("the peer ended the connection")
 	// ErrClosed: this side closed the connection.
 	ErrClosed = errors.New("the connection was closed by this side")
+	// ErrRefused: the peer was shutting down when the request came.
+	ErrRefused = errors.New("the service was shutting down and did not run the request")
 	// ErrGivenUp: the caller went away before anything was written.
 	ErrGivenUp = errors.New("the caller gave up before the request was written")
 	// ErrIdle: this side let go of a connection that was idle too long.

@@ -41,6 +41,7 @@ type link struct {
 	conn   Conn
 	config *Config
 	reader *wire.Reader
+	both   capabilities // of both sides
 
 	// perRead is the limit of each read; only the reading goroutine uses it.
 	perRead time.Duration
@@ -60,9 +61,9 @@ func newLink(conn Conn, reader *wire.ReaderOptions) *link {
 
 // start begins the conversation: from here on each read and write has a limit
 // of its own.
-func (l *link) start(config *Config) *link {
-	l.config = config
-	return l
+func (s *Session) start(config *Config) *link {
+	s.link.config, s.link.both = config, s.capabilities()
+	return s.link
 }
 
 // deadlineReader renews the read deadline before every read that is inside a
@@ -119,33 +120,55 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 	return n, err
 }
 
-// deadlineWriter writes to the link, each write under its own deadline, for
-// streams that are written piece by piece.
-type deadlineWriter struct{ l *link }
+// countingWriter writes to the link, each write under its own deadline, and
+// counts what the connection took.
+type countingWriter struct {
+	l *link
+	n int
+}
 
-func (w deadlineWriter) Write(p []byte) (int, error) { return w.l.writeLocked(p) }
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.l.writeLocked(p)
+	w.n += n
+	return n, err
+}
 
-// writeMessage writes a message and then its streams, which 4.4.8 wants in
-// writes of their own. n counts as in write.
+// writeMessage writes a message and then its streams: together where the peer
+// is known to take them so, and in writes of their own where it is not (4.4.8
+// loses what comes with a message). n counts as in write.
 func (l *link) writeMessage(message []byte, streams *wire.Streams) (n int, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	n, err = l.writeLocked(message)
-	if err != nil || streams == nil {
-		return n, err
+	if streams == nil {
+		return l.writeLocked(message)
 	}
-	return n, wire.WriteStreams(deadlineWriter{l}, nil, streams)
+	w := &countingWriter{l: l}
+	if l.both.pipelining {
+		err = wire.WriteStreams(w, message, streams)
+		return w.n, err
+	}
+	if _, err := w.Write(message); err != nil {
+		return w.n, err
+	}
+	err = wire.WriteStreams(w, nil, streams)
+	return w.n, err
 }
 
 // fail ends the connection for this reason, unless it ended before.
 func (l *link) fail(err error) {
 	l.mu.Lock()
+	l.failLocked(err)
+	l.mu.Unlock()
+	_ = l.conn.Close()
+}
+
+// failLocked says why the connection ends; whoever holds the lock closes it
+// afterwards.
+func (l *link) failLocked(err error) {
 	if l.err == nil {
 		l.err = err
 		close(l.closed)
 	}
-	l.mu.Unlock()
-	_ = l.conn.Close()
 }
 
 // cause is why the connection ended, nil while it has not.

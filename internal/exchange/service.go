@@ -44,9 +44,12 @@ type Service struct {
 	// when its response is written. It is set before Serve.
 	OnBusy func(busy bool)
 
+	proceedDue bool // NEXT has come: PROCEED goes with the next response
+
 	// Guarded by link.mu.
 	place    place
 	draining bool
+	endSaid  bool
 }
 
 // place is where a service's conversation stands, as far as draining asks.
@@ -62,7 +65,7 @@ const (
 // connection.
 func (s *Session) Service(config *Config, handler Handler) *Service {
 	return &Service{
-		link:     s.link.start(config),
+		link:     s.start(config),
 		polling:  s.Self.Role == wire.RoleSubscriber,
 		handler:  handler,
 		answered: make(chan error, 1),
@@ -89,12 +92,14 @@ func (s *Service) Serve(ctx context.Context) error {
 // serveOne takes one request from its first byte to where the next one may
 // come.
 func (s *Service) serveOne(ctx context.Context) error {
-	request, message, err := s.awaitRequest()
-	if err != nil {
+	request, message, late, err := s.awaitRequest()
+	switch {
+	case err != nil:
 		return err
-	}
-	if request == nil {
+	case request == nil:
 		return s.afterNull()
+	case late:
+		return s.refuse(request)
 	}
 	s.tell(true)
 	defer s.tell(false)
@@ -142,29 +147,53 @@ func (s *Service) proceed() error {
 	if s.moveTo(awaitingRequest) {
 		return s.leave()
 	}
+	if s.both.pipelining {
+		s.proceedDue = true
+		return nil
+	}
 	_, err := s.write(lineProceed)
 	return err
 }
 
-// awaitRequest waits for a request and reads it; nil is the null request.
-func (s *Service) awaitRequest() (*wire.Request, incoming, error) {
+// awaitRequest waits for a request and reads it; nil is the null request. late
+// says that it came after this side had said END.
+func (s *Service) awaitRequest() (request *wire.Request, message incoming, late bool, err error) {
 	limit, name := s.config.Timeouts.Request, nameNextRequest
 	if s.polling {
 		name = namePollRequest
 	}
 	s.expectRequest(limit)
 	if err := s.park(); err != nil {
-		return nil, incoming{}, s.between(readError(err, "a request", limit, name))
+		return nil, message, false, s.between(readError(err, "a request", limit, name))
 	}
-	s.moveTo(serving)
+	late = s.moveTo(serving) && s.both.refuse
 	if ended, err := s.reader.NextIs(wire.End); ended || err != nil {
-		return nil, incoming{}, errors.Join(err, ErrEnded)
+		return nil, message, false, errors.Join(err, ErrEnded)
 	}
-	request, message, err := s.readRequest()
+	request, message, err = s.readRequest()
 	if err != nil {
 		err = readError(err, "the rest of the request", s.config.Timeouts.Read, nameRead)
 	}
-	return request, message, err
+	return request, message, late, err
+}
+
+// refuse answers a request that came after END, and reads over what else does
+// until the client closes.
+func (s *Service) refuse(request *wire.Request) error {
+	answer, err := encodeResponse(nil, refusal(request))
+	if err != nil {
+		return err
+	}
+	defer answer.free()
+	if _, err := s.write(answer.bytes); err != nil {
+		return err
+	}
+	s.perRead = 0
+	s.expect(endLimit)
+	if _, err := io.Copy(io.Discard, s.reader); err != nil {
+		return err
+	}
+	return ErrEnded
 }
 
 // expectRequest sets the limit for a request's first byte: a short one for
@@ -173,7 +202,7 @@ func (s *Service) expectRequest(limit time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.place = awaitingRequest
-	if s.draining && !s.polling {
+	if s.draining && (s.both.refuse || !s.polling) {
 		limit = endLimit
 	}
 	s.expect(limit)
@@ -196,7 +225,7 @@ func (s *Service) between(err error) error {
 // afterNull goes on after a null request, which has no response.
 func (s *Service) afterNull() error {
 	s.expect(s.lineLimit())
-	if err := s.afterResponse(); err != nil {
+	if err := s.afterResponse(false); err != nil {
 		return err
 	}
 	if err := s.awaitLine(); err != nil {
@@ -241,19 +270,29 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	}
 }
 
+// writeResponse writes a response, and with it the lines around it where they
+// may travel together.
 func (s *Service) writeResponse(response *wire.Response) error {
-	message, err := encodeResponse(response)
+	var before []byte
+	if s.proceedDue {
+		before, s.proceedDue = lineProceed, false
+	}
+	message, err := encodeResponse(before, response)
 	if err != nil {
 		return err
 	}
 	defer message.free()
+	nextSaid := s.polling && s.both.pipelining && response.Streams == nil
+	if nextSaid {
+		message.bytes = append(message.bytes, lineNext...)
+	}
 	if response.Streams == nil {
 		s.expect(s.lineLimit())
 	}
 	if _, err := s.writeMessage(message.bytes, response.Streams); err != nil {
 		return err
 	}
-	if err := s.afterResponse(); err != nil {
+	if err := s.afterResponse(nextSaid); err != nil {
 		return err
 	}
 	if response.Streams != nil {
@@ -264,23 +303,30 @@ func (s *Service) writeResponse(response *wire.Response) error {
 
 // lineLimit is how long the control line after a response may take.
 func (s *Service) lineLimit() time.Duration {
-	if s.polling {
+	switch {
+	case s.both.refuse && s.isDraining():
+		return endLimit
+	case !s.polling:
+		return s.config.Timeouts.Next
+	case s.both.pipelining: // PROCEED comes with the next request
+		return s.config.Timeouts.Request
+	default:
 		return s.config.Timeouts.Control
 	}
-	return s.config.Timeouts.Next
 }
 
 // afterResponse says what this side says next.
-func (s *Service) afterResponse() error {
+func (s *Service) afterResponse(nextSaid bool) error {
 	s.tell(false)
-	if !s.polling {
-		if s.moveTo(awaitingNext) {
-			return s.leave()
-		}
-		return nil
+	place := awaitingNext
+	if s.polling {
+		place = awaitingRequest
 	}
-	if s.moveTo(awaitingRequest) {
+	if s.moveTo(place) {
 		return s.leave()
+	}
+	if !s.polling || nextSaid {
+		return nil
 	}
 	_, err := s.write(lineNext)
 	return err
@@ -293,6 +339,9 @@ func (s *Service) awaitLine() error {
 	waiting, name := "NEXT or END", nameNextRequest
 	if s.polling {
 		waiting, name = "PROCEED", nameRead
+		if s.both.pipelining {
+			name = namePollRequest
+		}
 	}
 	for {
 		if err := s.park(); err != nil {
@@ -324,20 +373,27 @@ func (s *Service) awaitLine() error {
 func (s *Service) Close() { s.fail(ErrClosed) }
 
 // Drain brings the conversation to its end without losing a request: after the
-// response to the one under way; at once where a listening service waits for
-// NEXT, since its client then tries again elsewhere; soon where its client has
-// the right to send a request and does not use it; and for a polling service
+// response to the one under way; at once where the client knows what END means
+// to a request that is on its way, or where a listening service waits for NEXT,
+// since its client then tries again elsewhere; soon where the client has the
+// right to send a request and does not use it; and for another polling service
 // that waits, when the null request has come, since until then a request may
 // be on its way.
 func (s *Service) Drain() {
 	s.mu.Lock()
 	s.draining = true
-	now := s.place == awaitingNext
-	if s.place == awaitingRequest && !s.polling {
+	place := s.place
+	if place == awaitingRequest && !s.polling {
 		s.expect(endLimit)
 	}
 	s.mu.Unlock()
-	if now {
+	switch {
+	case place == serving:
+	case s.both.refuse:
+		if err := s.leave(); err != nil {
+			s.fail(err)
+		}
+	case place == awaitingNext:
 		s.fail(ErrClosed)
 	}
 }
@@ -362,9 +418,13 @@ func (s *Service) tell(busy bool) {
 	}
 }
 
-// leave says END where NEXT would be due, or closes where this side has no
-// word for it.
+// leave says END: where NEXT would be due or, to a client that knows what that
+// means, at once and going on to read. It closes where this side has no word
+// for it.
 func (s *Service) leave() error {
+	if s.both.refuse {
+		return s.sayEnd()
+	}
 	if s.polling {
 		if _, err := s.write(lineEnd); err != nil {
 			return err
@@ -372,4 +432,18 @@ func (s *Service) leave() error {
 	}
 	s.fail(ErrClosed)
 	return ErrClosed
+}
+
+// sayEnd says END once, and gives the client a moment to close.
+func (s *Service) sayEnd() error {
+	s.mu.Lock()
+	said := s.endSaid
+	s.endSaid = true
+	s.mu.Unlock()
+	if said {
+		return nil
+	}
+	_, err := s.write(lineEnd)
+	s.expect(endLimit)
+	return err
 }
