@@ -76,6 +76,7 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		mismatch    *unexpectedCertificateError
 		certificate *mutualtls.CertificateError
 		protocol    *wire.ProtocolError
+		limit       *wire.LimitError
 		lookup      *net.DNSError
 	)
 	switch {
@@ -99,6 +100,9 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		e.Hint = "It may not trust our certificate " + rt.own.String() + ", or it was shutting down"
 	case errors.As(err, &protocol):
 		e.Code, e.Message = CodeProtocol, err.Error()
+		e.Hint = "What listens there may not be Halibut"
+	case errors.As(err, &limit):
+		e.Code, e.Message = CodeLimit, err.Error()
 		e.Hint = "What listens there may not be Halibut"
 	case errors.As(err, &lookup):
 		e.Message = "the host name was not found: " + err.Error()

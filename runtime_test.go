@@ -34,6 +34,7 @@ var certificates = sync.OnceValue(func() [3]tls.Certificate {
 type pair struct {
 	client, service *halibut.Runtime
 	to              halibut.Endpoint
+	polls           halibut.Endpoint // where a polling service connects to
 	mode            string
 }
 
@@ -60,7 +61,11 @@ func listen(t testing.TB) net.Listener {
 
 func serve(t testing.TB, rt *halibut.Runtime) (addr string) {
 	t.Helper()
-	l := listen(t)
+	return serveOn(t, rt, listen(t))
+}
+
+func serveOn(t testing.TB, rt *halibut.Runtime, l net.Listener) (addr string) {
+	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- rt.Serve(context.Background(), l) }()
 	t.Cleanup(func() {
@@ -93,37 +98,12 @@ func eachMode(t *testing.T, services *halibut.Services, test func(t *testing.T, 
 
 func newListening(t testing.TB, services *halibut.Services, limits halibut.Limits) pair {
 	t.Helper()
-	certs := certificates()
-	var trust halibut.TrustList
-	trust.AllowCalls(halibut.PinOf(certs[0]))
-	p := pair{mode: "listening"}
-	p.service = newRuntime(t, certs[1], &halibut.Options{Services: services, Authorizer: &trust, Limits: limits})
-	p.client = newRuntime(t, certs[0], &halibut.Options{Limits: limits})
-	p.to = endpoint(t, "https://"+serve(t, p.service), halibut.PinOf(certs[1]))
-	return p
+	return setting{services: services, limits: limits}.listening(t)
 }
 
 func newPolling(t testing.TB, services *halibut.Services, limits halibut.Limits) pair {
 	t.Helper()
-	certs := certificates()
-	var trust halibut.TrustList
-	if err := trust.AllowPolling(halibut.PinOf(certs[1]), subscription); err != nil {
-		t.Fatal(err)
-	}
-	p := pair{mode: "polling"}
-	p.service = newRuntime(t, certs[1], &halibut.Options{Services: services, Limits: limits})
-	p.client = newRuntime(t, certs[0], &halibut.Options{Authorizer: &trust, Limits: limits})
-	to := endpoint(t, "https://"+serve(t, p.client), halibut.PinOf(certs[0]))
-	polled := make(chan error, 1)
-	go func() { polled <- p.service.Poll(context.Background(), subscription, to) }()
-	t.Cleanup(func() {
-		_ = p.service.Close()
-		if err := <-polled; !errors.Is(err, halibut.ErrClosed) {
-			t.Errorf("Poll returned %v, want ErrClosed", err)
-		}
-	})
-	p.to = endpoint(t, subscription, halibut.PinOf(certs[1]))
-	return p
+	return setting{services: services, limits: limits}.polling(t)
 }
 
 func echoServices() *halibut.Services {

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -194,9 +195,9 @@ func readError(err error, waiting string, limit time.Duration, name string) erro
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &TimeoutError{Waiting: waiting, Limit: limit, Name: name, Err: err}
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		return fmt.Errorf("the peer closed the connection while this side waited for %s: %w", waiting, io.ErrUnexpectedEOF)
 	default:
-		return err
+		return err // it tells more
 	}
 }
