@@ -2,6 +2,8 @@ package halibut
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,11 +25,19 @@ type call struct {
 	activity        uuid.UUID // the same over all tries
 	info            *CallInfo // nil without interceptors
 	request         wire.Request
+	exchange        exchange.Call
 
 	// What the response came to. It is written in the connection's reading
 	// goroutine, which the call waits for.
 	response  *wire.Response
 	decodeErr error
+}
+
+// newActivity makes the random id of the call.
+func (c *call) newActivity() {
+	_, _ = rand.Read(c.activity[:]) // never fails
+	c.activity[6] = c.activity[6]&0x0f | 0x40
+	c.activity[8] = c.activity[8]&0x3f | 0x80
 }
 
 // make makes the call once: one request, on as many connections as it takes to
@@ -59,6 +69,9 @@ func (c *call) make(ctx context.Context) error {
 	return c.outcome()
 }
 
+// paramsRoom is as much as the arguments of most calls take.
+const paramsRoom = 128
+
 func (c *call) encode(ctx context.Context) error {
 	c.response, c.decodeErr = nil, nil
 	c.request = wire.Request{
@@ -69,7 +82,7 @@ func (c *call) encode(ctx context.Context) error {
 		Method:     c.method,
 		Call:       c.metadata(ctx),
 	}
-	params, err := c.client.rt.codec.EncodeParams(nil, &c.request.Streams, c.args)
+	params, err := c.client.rt.codec.EncodeParams(make([]byte, 0, paramsRoom), &c.request.Streams, c.args)
 	if err != nil {
 		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
 	}
@@ -91,20 +104,27 @@ func (c *call) metadata(ctx context.Context) *wire.CallMetadata {
 	if m.Timeout == 0 && m.Traceparent == "" && len(m.Metadata) == 0 {
 		return nil
 	}
-	return &m
+	sent := m
+	return &sent
 }
 
 // requestID is the id in the reference's form: contract, method, a number and
 // the activity.
 func requestID(service, method string, n uint64, activity uuid.UUID) string {
-	b := make([]byte, 0, len(service)+len(method)+64)
-	b = append(b, service...)
+	var room [128]byte
+	b := append(room[:0], service...)
 	b = append(b, "::"...)
 	b = append(b, method...)
 	b = append(b, '[')
 	b = strconv.AppendUint(b, n, 10)
 	b = append(b, "] / "...)
-	b = append(b, activity.String()...)
+	text := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
+	hex.Encode(text[:8], activity[:4])
+	hex.Encode(text[9:13], activity[4:6])
+	hex.Encode(text[14:18], activity[6:8])
+	hex.Encode(text[19:23], activity[8:10])
+	hex.Encode(text[24:], activity[10:])
+	b = append(b, text[:]...)
 	return string(b)
 }
 
@@ -124,8 +144,14 @@ func valueCode(err error) Code {
 	}
 }
 
-// receive takes the response in the connection's reading goroutine.
-func (c *call) receive(response *wire.Response) {
+// Started implements [exchange.Receiver].
+func (c *call) Started() bool { return true }
+
+// Complete implements [exchange.Receiver].
+func (c *call) Complete(*wire.Response) {}
+
+// Receive takes the response in the connection's reading goroutine.
+func (c *call) Receive(response *wire.Response) {
 	c.response = response
 	if response.Error == nil && c.result != nil {
 		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
@@ -208,7 +234,8 @@ func (c *call) tryListening(ctx context.Context) error {
 		if err != nil {
 			return c.poolError(ctx, err)
 		}
-		err = conn.Do(ctx, &exchange.Call{Request: &c.request, Receive: c.receive, Response: c.responseWait(ctx)})
+		c.exchange = exchange.Call{Request: &c.request, Receiver: c, Response: c.responseWait(ctx)}
+		err = conn.Do(ctx, &c.exchange)
 		if err == nil {
 			rt.pool.Put(c.client.to, conn)
 			return nil
@@ -283,7 +310,7 @@ func (c *call) toPolling(ctx context.Context) error {
 	if err != nil {
 		return queueError(waiting, err)
 	}
-	c.receive(response)
+	c.Receive(response)
 	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
 		c.decodeErr = fmt.Errorf("%d data streams of the result did not come", missing)
 	}

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/halibut-go/halibut/wire"
 )
 
@@ -103,7 +101,8 @@ func (c *Client) Endpoint() Endpoint { return c.to }
 // When ctx ends, the connection under the call is closed, which ends the
 // context of the service's method if the service is written in Go.
 func (c *Client) Call(ctx context.Context, service, method string, result any, args ...any) error {
-	call := &call{client: c, service: service, method: method, result: result, args: args, activity: uuid.New()}
+	call := &call{client: c, service: service, method: method, result: result, args: args}
+	call.newActivity()
 	interceptors := c.rt.options.Intercept
 	if len(interceptors) == 0 {
 		return call.make(ctx)

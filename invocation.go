@@ -24,6 +24,9 @@ type invocation struct {
 	args    []reflect.Value // the context is the first
 	live    *wire.DataStream
 	refused *wire.ServerError // the method is not run: this is the answer
+
+	context  servedContext
+	response wire.Response
 }
 
 // Prepare implements [exchange.Handler].
@@ -160,16 +163,20 @@ func (inv *invocation) Refuse(err error) {
 	}
 }
 
+// resultRoom is as much as most results take.
+const resultRoom = 64
+
 // Run implements [exchange.Invocation].
 func (inv *invocation) Run(ctx context.Context) *wire.Response {
-	response := &wire.Response{ID: inv.request.ID, Error: inv.refused}
+	response := &inv.response
+	response.ID, response.Error = inv.request.ID, inv.refused
 	if inv.refused != nil {
 		return response
 	}
 	result, failure := inv.serve(ctx)
 	if failure == nil {
 		var err error
-		response.Result, err = inv.rt.codec.EncodeResultValue(nil, &response.Streams, result)
+		response.Result, err = inv.rt.codec.EncodeResultValue(make([]byte, 0, resultRoom), &response.Streams, result)
 		if err != nil {
 			inv.rt.log.Error("a result cannot be sent", "service", inv.method.service, "method", inv.method.name, "error", err)
 			failure = invocationFailed("System.InvalidOperationException", "the result of the method cannot be sent: "+err.Error())
@@ -187,15 +194,20 @@ func (inv *invocation) serve(ctx context.Context) (result reflect.Value, failure
 		ctx, cancel = context.WithTimeout(ctx, call.Timeout)
 		defer cancel()
 	}
-	ctx = &servedContext{ctx, inv}
+	inv.context = servedContext{ctx, inv}
+	ctx = &inv.context
 	interceptors := inv.rt.options.Intercept
 	if len(interceptors) == 0 {
 		return inv.call(ctx)
 	}
+	return inv.intercepted(ctx, interceptors)
+}
+
+// intercepted runs the method within the interceptors.
+func (inv *invocation) intercepted(ctx context.Context, interceptors []Interceptor) (result reflect.Value, failure *wire.ServerError) {
 	err := inv.guard(func() error {
 		return intercept(ctx, interceptors, inv.info(ctx), func(ctx context.Context) error {
-			result, failure = inv.call(ctx)
-			if failure != nil {
+			if result, failure = inv.call(ctx); failure != nil {
 				return &methodError{failure}
 			}
 			return nil
@@ -230,41 +242,47 @@ func (inv *invocation) info(ctx context.Context) *CallInfo {
 	return info
 }
 
-// guard runs f. A panic ends the call and nothing else: the caller gets a fixed
-// text and an id, under which the log has the rest.
+// guard runs f as recovered says.
 func (inv *invocation) guard(f func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			id := rand.Text()
-			inv.rt.log.Error("a service panicked", "service", inv.method.service, "method", inv.method.name,
-				"id", id, "panic", cause, "stack", string(debug.Stack()))
-			err = errors.New("the service failed unexpectedly; its log has the reason under the id " + id)
-		}
-	}()
+	defer inv.recovered(&err)
 	return f()
 }
 
+// recovered ends a panic: it ends the call and nothing else. The caller gets a
+// fixed text and an id, under which the log has the rest.
+func (inv *invocation) recovered(err *error) {
+	if cause := recover(); cause != nil {
+		id := rand.Text()
+		inv.rt.log.Error("a service panicked", "service", inv.method.service, "method", inv.method.name,
+			"id", id, "panic", cause, "stack", string(debug.Stack()))
+		*err = errors.New("the service failed unexpectedly; its log has the reason under the id " + id)
+	}
+}
+
 // call runs the method.
-func (inv *invocation) call(ctx context.Context) (result reflect.Value, failure *wire.ServerError) {
-	err := inv.guard(func() error {
-		inv.args[0] = reflect.ValueOf(ctx)
-		if inv.live != nil {
-			source, err := inv.live.Open()
-			if err != nil {
-				return err
-			}
-			defer source.Close()
-			inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
-		}
-		out := inv.method.fn.Call(inv.args)
-		if len(out) == 2 {
-			result = out[0]
-		}
-		err, _ := out[len(out)-1].Interface().(error)
-		return err
-	})
+func (inv *invocation) call(ctx context.Context) (reflect.Value, *wire.ServerError) {
+	result, err := inv.run(ctx)
 	if err != nil {
 		return result, userError(err)
 	}
 	return result, nil
+}
+
+func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error) {
+	defer inv.recovered(&err)
+	inv.args[0] = reflect.ValueOf(ctx)
+	if inv.live != nil {
+		source, err := inv.live.Open()
+		if err != nil {
+			return result, err
+		}
+		defer source.Close()
+		inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
+	}
+	out := inv.method.fn.Call(inv.args)
+	if len(out) == 2 {
+		result = out[0]
+	}
+	err, _ = out[len(out)-1].Interface().(error)
+	return result, err
 }

@@ -112,14 +112,9 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 	defer s.busy.Store(false)
 	waiting := delivery.Context()
 	call := &exchange.Call{
-		Request: delivery.Request(),
-		Untyped: true, // the types are known where the response goes to
-		Started: delivery.Started,
-		Complete: func(response *wire.Response) {
-			if !delivery.Respond(response) {
-				response.Streams.CloseAll()
-			}
-		},
+		Request:  delivery.Request(),
+		Receiver: passing{delivery},
+		Untyped:  true, // the types are known where the response goes to
 	}
 	if _, ok := waiting.Deadline(); ok {
 		call.Response = -1
@@ -149,4 +144,17 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 // and the connection is of no more use.
 func (s *subscriber) mayGoElsewhere(failed *exchange.CallError) bool {
 	return s.connection.Err() != nil && (failed.Stage == exchange.Preparing || failed.Stage == exchange.Refused)
+}
+
+// passing hands a response on to whoever queued the request.
+type passing struct{ queue.Delivery }
+
+// Receive implements [exchange.Receiver].
+func (p passing) Receive(*wire.Response) {}
+
+// Complete implements [exchange.Receiver].
+func (p passing) Complete(response *wire.Response) {
+	if !p.Respond(response) {
+		_ = response.Streams.CloseAll()
+	}
 }

@@ -33,6 +33,23 @@ func (m *members) text(name string, v Raw) string {
 	return string(v.Text())
 }
 
+// known is text that most often is the one that is expected, and then is not
+// copied.
+func (m *members) known(name string, v Raw, expected string) string {
+	if v.Type == KindString && string(v.Text()) == expected {
+		return expected
+	}
+	return m.text(name, v)
+}
+
+// name is the text of a name, which comes again and again.
+func (m *members) name(member string, v Raw) string {
+	if v.IsNull() || m.wrong(member, v, KindString) {
+		return ""
+	}
+	return intern(v.Text())
+}
+
 func (m *members) bool(name string, v Raw) bool {
 	if v.IsNull() || m.wrong(name, v, KindBool) {
 		return false

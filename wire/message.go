@@ -22,6 +22,13 @@ type Message struct {
 // maxDepth caps the nesting of documents, the outermost being 1; 0 or less
 // means 100.
 func ParseMessage(doc []byte, maxDepth int) (Message, error) {
+	return ParseResponse(doc, maxDepth, "")
+}
+
+// ParseResponse is ParseMessage where the response to the request with this id
+// is due: its id then is not copied. Whether it is that response, the caller
+// still has to see.
+func ParseResponse(doc []byte, maxDepth int, id string) (Message, error) {
 	if err := bson.Validate(doc, maxDepth); err != nil {
 		return Message{}, fmt.Errorf("message: %w", err)
 	}
@@ -39,12 +46,13 @@ func ParseMessage(doc []byte, maxDepth int) (Message, error) {
 	case body.Type != KindDocument:
 		return Message{}, fmt.Errorf("message: want a document or null, found %s", withArticle(body.Type))
 	}
-	return parseEnvelope(body)
+	return parseEnvelope(body, id)
 }
 
 // envelope is the members of a request and of a response together: which one
 // it is may be known only at the end.
 type envelope struct {
+	due                 string // the id of the response that is due
 	kind                string // the full name in $type
 	isRequest, isAnswer bool   // by members
 	id, service, method Raw
@@ -53,8 +61,8 @@ type envelope struct {
 	failure, result     Raw
 }
 
-func parseEnvelope(body Raw) (Message, error) {
-	var e envelope
+func parseEnvelope(body Raw, dueID string) (Message, error) {
+	e := envelope{due: dueID}
 	for it := body.Elements(); it.Next(); {
 		e.take(it.Name(), it.Value())
 	}
@@ -124,8 +132,8 @@ func (e *envelope) request() (Message, error) {
 	var m members
 	r := &Request{
 		ID:      m.text("id", e.id),
-		Service: m.text("service", e.service),
-		Method:  m.text("method", e.method),
+		Service: m.name("service", e.service),
+		Method:  m.name("method", e.method),
 	}
 	r.ActivityID, _ = guidOf(e.activity)
 	if e.endpoint.Type == KindDocument {
@@ -143,7 +151,7 @@ func (e *envelope) request() (Message, error) {
 
 func (e *envelope) response() (Message, error) {
 	var m members
-	r := &Response{ID: m.text("id", e.id), Result: e.result}
+	r := &Response{ID: m.known("id", e.id, e.due), Result: e.result}
 	if !e.failure.IsNull() && !m.wrong("error", e.failure, KindDocument) {
 		r.Error = m.serverError(e.failure)
 	}

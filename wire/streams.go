@@ -238,7 +238,12 @@ func (s *Streams) Lookup(id uuid.UUID) (*DataStream, bool) {
 }
 
 // Len is the number of streams, each id counted once.
-func (s *Streams) Len() int { return len(s.list) }
+func (s *Streams) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.list)
+}
 
 // All yields the streams with their ids, in the order of their husks.
 func (s *Streams) All() iter.Seq2[uuid.UUID, *DataStream] {
@@ -252,7 +257,12 @@ func (s *Streams) All() iter.Seq2[uuid.UUID, *DataStream] {
 }
 
 // Pending is the number of bound streams whose frames have not come.
-func (s *Streams) Pending() int { return s.pending }
+func (s *Streams) Pending() int {
+	if s == nil {
+		return 0
+	}
+	return s.pending
+}
 
 // Missing yields the ids of the bound streams whose frames have not come.
 func (s *Streams) Missing() iter.Seq[uuid.UUID] {
@@ -278,6 +288,9 @@ func (s *Streams) Fail(err error) {
 
 // CloseAll closes the received streams. Streams to send are not touched.
 func (s *Streams) CloseAll() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for i := range s.list {
 		if !s.list[i].bound {

@@ -130,13 +130,15 @@ func (values) Rights(_ context.Context, r samples.Rights) (samples.Rights, error
 
 type overloads struct{}
 
-func (overloads) Take(context.Context, int64) (string, error)                  { return "long", nil }
-func (overloads) TakeDouble(context.Context, float64) (string, error)          { return "double", nil }
-func (overloads) TakeString(context.Context, string) (string, error)           { return "string", nil }
-func (overloads) TakePerson(context.Context, *samples.Person) (string, error)  { return "Person", nil }
-func (overloads) TakeInt64Int64(context.Context, int64, int64) (string, error) { return "long long", nil }
-func (overloads) Pick(context.Context, string) (string, error)                 { return "string", nil }
-func (overloads) PickPerson(context.Context, *samples.Person) (string, error)  { return "Person", nil }
+func (overloads) Take(context.Context, int64) (string, error)                 { return "long", nil }
+func (overloads) TakeDouble(context.Context, float64) (string, error)         { return "double", nil }
+func (overloads) TakeString(context.Context, string) (string, error)          { return "string", nil }
+func (overloads) TakePerson(context.Context, *samples.Person) (string, error) { return "Person", nil }
+func (overloads) TakeInt64Int64(context.Context, int64, int64) (string, error) {
+	return "long long", nil
+}
+func (overloads) Pick(context.Context, string) (string, error)                { return "string", nil }
+func (overloads) PickPerson(context.Context, *samples.Person) (string, error) { return "Person", nil }
 
 // TestGeneratedFromCSharp makes calls with types that were C#.
 func TestGeneratedFromCSharp(t *testing.T) {

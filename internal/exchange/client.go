@@ -46,21 +46,11 @@ type Client struct {
 
 // Call is one request and what becomes of its response.
 type Call struct {
-	Request *wire.Request
-	// Receive takes the response. It runs in the connection's reading
-	// goroutine and before Do returns. It binds the data streams that it wants
-	// to the response's Streams; those are read after it.
-	Receive func(*wire.Response)
-	// Complete, if not nil, runs when the streams of the response are there
-	// too, all of them: for those who hand the response on before Do has
-	// returned.
-	Complete func(*wire.Response)
-	// Untyped says that Receive cannot know which husks are data streams: all
-	// that may be are then read, up to the next control line.
+	Request  *wire.Request
+	Receiver Receiver
+	// Untyped says that the receiver cannot know which husks are data streams:
+	// all that may be are then read, up to the next control line.
 	Untyped bool
-	// Started runs just before the first byte of the request is written. If it
-	// reports false the call is given up and the connection stays as it is.
-	Started func() bool
 	// Response stands in for the limit for the response's first byte; zero
 	// leaves it as configured, negative is none.
 	Response time.Duration
@@ -68,6 +58,21 @@ type Call struct {
 	received  bool  // the response's document was read; the reading goroutine's
 	answered  bool  // guarded by the connection's lock
 	streamErr error // a stream of the response could not be stored
+}
+
+// Receiver is told how a call goes on.
+type Receiver interface {
+	// Started runs just before the first byte of the request is written. If it
+	// reports false the call is given up and the connection stays as it is.
+	Started() bool
+	// Receive takes the response. It runs in the connection's reading
+	// goroutine and before Do returns. It binds the data streams that it wants
+	// to the response's Streams; those are read after it.
+	Receive(*wire.Response)
+	// Complete runs after Receive, in the same goroutine, when the streams of
+	// the response are there too, all of them: for those who hand the response
+	// on before Do has returned.
+	Complete(*wire.Response)
 }
 
 // Client starts the client's side of the conversation on an identified
@@ -120,7 +125,7 @@ func (c *Client) Do(ctx context.Context, call *Call) error {
 	if err := c.begin(call); err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
-	if call.Started != nil && !call.Started() {
+	if !call.Receiver.Started() {
 		c.unbegin(line)
 		return &CallError{Stage: Preparing, Err: ErrGivenUp}
 	}
@@ -459,9 +464,7 @@ func (c *Client) receive(call *Call) error {
 		return ErrRefused
 	}
 	call.received = true
-	if call.Receive != nil {
-		call.Receive(response)
-	}
+	call.Receiver.Receive(response)
 	if call.Untyped {
 		err = message.readAll()
 	} else {
@@ -475,8 +478,8 @@ func (c *Client) receive(call *Call) error {
 	}
 	call.streamErr = err
 	c.late = response.Streams.TakeLate()
-	if err == nil && call.Complete != nil {
-		call.Complete(response)
+	if err == nil {
+		call.Receiver.Complete(response)
 	}
 	return c.finish(call)
 }

@@ -17,7 +17,7 @@ type incoming struct {
 // readResponse reads one message, which has to be the response to the request
 // with this id.
 func (l *link) readResponse(id string) (*wire.Response, incoming, error) {
-	parsed, husks, err := l.readMessage()
+	parsed, husks, err := l.readMessage(id)
 	if err != nil {
 		return nil, incoming{}, err
 	}
@@ -28,14 +28,14 @@ func (l *link) readResponse(id string) (*wire.Response, incoming, error) {
 	case response.ID != id:
 		return nil, incoming{}, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
 	}
-	response.Streams = wire.NewStreams(l.config.Reader.Limits)
+	response.Streams = l.streamsFor(husks)
 	return response, incoming{l.reader, response.Streams, husks}, nil
 }
 
 // readRequest reads one message, which has to be a request; nil is the null
 // request.
 func (l *link) readRequest() (*wire.Request, incoming, error) {
-	parsed, husks, err := l.readMessage()
+	parsed, husks, err := l.readMessage("")
 	if err != nil {
 		return nil, incoming{}, err
 	}
@@ -46,16 +46,25 @@ func (l *link) readRequest() (*wire.Request, incoming, error) {
 	case request == nil:
 		return nil, incoming{}, nil
 	}
-	request.Streams = wire.NewStreams(l.config.Reader.Limits)
+	request.Streams = l.streamsFor(husks)
 	return request, incoming{l.reader, request.Streams, husks}, nil
 }
 
-func (l *link) readMessage() (wire.Message, []wire.Husk, error) {
+// streamsFor is nil for a message without data streams, as most are.
+func (l *link) streamsFor(husks []wire.Husk) *wire.Streams {
+	if len(husks) == 0 {
+		return nil
+	}
+	return wire.NewStreams(l.config.Reader.Limits)
+}
+
+// readMessage reads a message; id is that of the response that is due.
+func (l *link) readMessage(id string) (wire.Message, []wire.Husk, error) {
 	document, err := l.reader.ReadDocument()
 	if err != nil {
 		return wire.Message{}, nil, err
 	}
-	parsed, err := wire.ParseMessage(document, l.config.Reader.Limits.MaxDepth())
+	parsed, err := wire.ParseResponse(document, l.config.Reader.Limits.MaxDepth(), id)
 	if err != nil {
 		return wire.Message{}, nil, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
 	}
@@ -66,6 +75,9 @@ func (l *link) readMessage() (wire.Message, []wire.Husk, error) {
 // they are streams. What else looks like one may follow, and is read over
 // where a control line is due.
 func (in *incoming) readBound() error {
+	if in.streams == nil {
+		return nil
+	}
 	if err := in.streams.Expect(in.husks); err != nil {
 		return err
 	}
@@ -106,6 +118,9 @@ func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (liv
 // readAll reads every stream that may be one, for a receiver that does not
 // know the types: what has not come when the control line does was none.
 func (in *incoming) readAll() error {
+	if in.streams == nil {
+		return nil
+	}
 	certain := 0
 	for _, h := range in.husks {
 		if _, err := in.streams.Bind(h.ID, h.Length); err != nil {
@@ -166,6 +181,9 @@ func (in *incoming) forget() error {
 // notKept reports whether err says only that a stream could not be stored: the
 // conversation can go on then.
 func notKept(err error) bool {
+	if err == nil {
+		return false
+	}
 	var spool *wire.SpoolError
 	return errors.As(err, &spool)
 }

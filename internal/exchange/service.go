@@ -237,10 +237,8 @@ func (s *Service) afterNull() error {
 // readStreams reads the streams of a request. Where the method reads one of
 // them itself, from the connection, read tells when it has.
 func (s *Service) readStreams(message *incoming, invocation Invocation) (read chan error, err error) {
-	live := false
 	if stream := invocation.Live(); stream != nil {
-		read = make(chan error, 1)
-		live, err = message.readBoundBut(stream, func(err error) { read <- err })
+		read, err = readLive(message, stream)
 	} else {
 		err = message.readBound()
 	}
@@ -248,8 +246,16 @@ func (s *Service) readStreams(message *incoming, invocation Invocation) (read ch
 		invocation.Refuse(err)
 		err = nil
 	}
-	if !live {
-		read = nil
+	return read, err
+}
+
+// readLive leaves the stream that a method reads itself in the connection, if
+// it comes last: read then tells when the method has read it.
+func readLive(message *incoming, stream *wire.DataStream) (read chan error, err error) {
+	done := make(chan error, 1)
+	live, err := message.readBoundBut(stream, func(err error) { done <- err })
+	if live {
+		read = done
 	}
 	return read, err
 }
