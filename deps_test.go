@@ -211,6 +211,7 @@ var foreignModules = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/"},
 	"github.com/spf13/pflag":              {"cmd/"},
 	"github.com/lmittmann/tint":           {"cmd/"},
+	"github.com/pelletier/go-toml/v2":     {"cmd/"},
 	"golang.org/x/term":                   {"cmd/"},
 	"golang.org/x/tools":                  {"cmd/halibutgen", "cmd/halibutgen/"},
 	"software.sslmate.com/src/go-pkcs12":  {"cmd/"},

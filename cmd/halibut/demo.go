@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 )
 
@@ -28,11 +26,12 @@ a program would see it, sends FILE up, fetches it back and compares the SHA-256
 of the three. Without FILE it sends 64 MiB that it makes itself.
 
 Nothing is left behind. The exit status is 0 only when everything held.`,
-		Args: cobra.MaximumNArgs(1),
+		Example: "  halibut demo\n  halibut demo photo.jpg",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d := &demo{out: newTerminal(cmd.OutOrStdout()), log: slog.New(slog.DiscardHandler)}
 			if verbose {
-				d.log = newLog(cmd.ErrOrStderr())
+				d.log = newLog(cmd.ErrOrStderr(), true)
 				d.out.columns = 0 // a bar and a log cannot share a screen
 			}
 			return d.run(cmd.Context(), args)
@@ -40,12 +39,6 @@ Nothing is left behind. The exit status is 0 only when everything held.`,
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the log of both sides on standard error")
 	return cmd
-}
-
-func newLog(w io.Writer) *slog.Logger {
-	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level: slog.LevelDebug, TimeFormat: "15:04:05.000", NoColor: !newTerminal(w).colours,
-	}))
 }
 
 // demo is one run of the verb.

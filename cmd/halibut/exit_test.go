@@ -24,7 +24,7 @@ func TestExitStatus(t *testing.T) {
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if status := run(t.Context(), tt.args, &stdout, &stderr); status != tt.status {
+			if status := run(t.Context(), tt.args, nil, &stdout, &stderr); status != tt.status {
 				t.Errorf("exit status %d, want %d", status, tt.status)
 			}
 			if !strings.HasPrefix(stderr.String(), tt.stderr) || (stderr.Len() == 0) != (tt.stderr == "") {
@@ -54,7 +54,7 @@ func TestOutputCloses(t *testing.T) {
 		}
 		return len(p), nil
 	})
-	if status := run(t.Context(), []string{"demo", smallFile(t)}, stdout, &stderr); status != exitFailed {
+	if status := run(t.Context(), []string{"demo", smallFile(t)}, nil, stdout, &stderr); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
 	if want := "halibut: listening: the output cannot be written: file already closed\n"; stderr.String() != want {

@@ -52,7 +52,7 @@ func runWatched(t *testing.T, ctx context.Context, args []string, text string, n
 		}
 		return out.Write(p)
 	})
-	status = run(ctx, args, watched, &errs)
+	status = run(ctx, args, nil, watched, &errs)
 	if seen < nth {
 		t.Errorf("%q was written %d times:\n%s", text, seen, &out)
 	}

@@ -1,34 +1,30 @@
-// Command halibut shows and, in time, operates Halibut for Go:
+// Command halibut makes calls, offers services and finds out why connections
+// fail, without a program to be written. See docs/cli.md, or:
 //
-//	halibut demo [FILE]
+//	halibut --help
 //
 // It exits with 0 when what was asked for was done, with 1 when it failed, with
-// 2 when it was asked in a way that it does not understand, and with 130 when
-// it was interrupted.
+// 2 when it was asked in a way that it does not understand, with 3 when the peer
+// could not be reached, with 4 when one side does not trust the other, with 5
+// when the remote method failed, and with 130 when it was interrupted.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells have it for SIGINT
-)
+//go:generate go run . docs ../../docs/cli.md
 
 func main() {
 	ctx, stop := interruptible()
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
@@ -44,49 +40,66 @@ func interruptible() (context.Context, context.CancelFunc) {
 }
 
 // run is the program without the process around it. It returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	started := false
-	root := newRootCommand(&started)
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	understood := false
+	root := newRootCommand(&understood)
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case !started:
-		fmt.Fprintf(stderr, "%s\nRun 'halibut --help' for usage.\n", prefixed(err))
-		return exitUsage
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	verb, err := root.ExecuteContextC(ctx)
+	if err != nil && !understood {
+		err = &usageError{err}
+	}
+	status := exitStatus(ctx, err)
+	switch status {
+	case 0:
+	case exitUsage:
+		fmt.Fprintf(stderr, "%s\nRun '%s --help' for usage.\n", prefixed(err), verb.CommandPath())
+	case exitInterrupted:
 		fmt.Fprintln(stderr, "halibut: interrupted")
-		return exitInterrupted
 	default:
 		fmt.Fprintln(stderr, prefixed(err))
-		return exitFailed
 	}
+	return status
 }
 
-// newRootCommand makes the command and its verbs. started is set when a verb
+// newRootCommand makes the command and its verbs. understood is set when a verb
 // has understood its arguments: errors from before are the user's.
-func newRootCommand(started *bool) *cobra.Command {
+func newRootCommand(understood *bool) *cobra.Command {
 	root := &cobra.Command{
-		Use:               "halibut",
-		Short:             "Calls over mutually authenticated TLS, in either direction",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
+		Use:   "halibut",
+		Short: "Calls over mutually authenticated TLS, in either direction",
+		Long: `Halibut makes calls over mutually authenticated TLS. Each side has a certificate
+of its own and knows the other's by its thumbprint; either side may be the one
+that listens.
+
+Each flag can also be given by the environment, as HALIBUT_ and its name in upper
+case with _ for - (several values with commas between), or by a file in TOML that
+--config or HALIBUT_CONFIG names: at the top for all verbs, in a table with a
+verb's name for that verb. The command line wins over the environment, and that
+over the file.
+
+` + exitTable,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			*understood = true
+			return configure(cmd)
+		},
 	}
-	root.AddCommand(newDemoCommand())
+	root.PersistentFlags().String("config", "", "read flags from this TOML `file`")
+	root.AddCommand(newCertCommand(), newDemoCommand(), newDiscoverCommand(), newServeCommand(), newDocsCommand())
 	return root
 }
 
-// prefixed is an error's text with the program's name, which the library's
-// errors have already.
-func prefixed(err error) string {
-	text := err.Error()
-	if !strings.HasPrefix(text, "halibut: ") {
-		text = "halibut: " + text
+// newGroupCommand makes a command that is nothing but its verbs.
+func newGroupCommand(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return usagef("%s needs a verb", cmd.CommandPath()) },
 	}
-	return text
+	cmd.AddCommand(verbs...)
+	return cmd
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/halibuttest"
 )
 
 // TestMain lets the test binary be the program, under its name, for the scripts.
@@ -30,10 +34,26 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("TMPDIR", env.Getenv("WORK")+"/tmp")
-			env.Setenv("TMP", env.Getenv("WORK")+"/tmp")
-			return nil
+		Setup:               setUpScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": startProgram, "await": awaitOutput, "interrupt": interruptProgram, "hangup": hangUpProgram,
 		},
 	})
+}
+
+// setUpScript gives each script a folder for temporary files and the identities
+// me, peer and stranger with their pins: $ME, $PEER and $STRANGER.
+func setUpScript(env *testscript.Env) error {
+	env.Setenv("TMPDIR", env.Getenv("WORK")+"/tmp")
+	env.Setenv("TMP", env.Getenv("WORK")+"/tmp")
+	for name, variable := range map[string]string{"me": "ME", "peer": "PEER", "stranger": "STRANGER"} {
+		cert := halibuttest.Certificate(name)
+		folder := env.Getenv("WORK") + string(os.PathSeparator)
+		if err := halibut.WriteCertificate(cert, folder+name+".crt", folder+name+".key"); err != nil {
+			return err
+		}
+		env.Setenv(variable, halibut.PinOf(cert).String())
+	}
+	setUpPrograms(env)
+	return nil
 }

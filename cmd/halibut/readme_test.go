@@ -42,7 +42,7 @@ func TestReadmeOutput(t *testing.T) {
 		t.Fatal("README.md has no output of the demo")
 	}
 	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), []string{"demo"}, &stdout, &stderr); status != 0 {
+	if status := run(t.Context(), []string{"demo"}, nil, &stdout, &stderr); status != 0 {
 		t.Fatalf("exit status %d: %s", status, &stderr)
 	}
 	rest := unmeasured(stdout.String())

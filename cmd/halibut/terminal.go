@@ -13,9 +13,10 @@ import (
 // unless it is a terminal: then there are colours and lines that change.
 type terminal struct {
 	io.Writer
-	colours bool
-	columns int   // 0: no terminal that can show a bar
-	err     error // the first write that failed: nobody reads any more
+	isTerminal bool
+	colours    bool
+	columns    int   // 0: no terminal that can show a bar
+	err        error // the first write that failed: nobody reads any more
 }
 
 // narrowest is how many columns a bar with its numbers needs.
@@ -28,6 +29,7 @@ func newTerminal(w io.Writer) *terminal {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return t
 	}
+	t.isTerminal = true
 	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= narrowest {
 		t.columns = columns
 	}
@@ -46,11 +48,12 @@ func wantsColours() bool {
 
 // Codes of ECMA-48, "Select Graphic Rendition".
 const (
-	bold  = "1"
-	dim   = "2"
-	red   = "31"
-	green = "32"
-	cyan  = "36"
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
 )
 
 // paint is text in a style, where there are colours.

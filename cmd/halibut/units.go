@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,30 @@ func binary(n float64) string {
 		i++
 	}
 	return significant(n) + " " + units[i:i+1] + "iB"
+}
+
+// parseSize reads a number of bytes as size writes it: "1 GiB", "500MB", "812".
+func parseSize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit := strings.ToUpper(strings.TrimSpace(text[len(digits):]))
+	factor, base := 1.0, 1000.0
+	if prefix, ok := strings.CutSuffix(unit, "IB"); ok {
+		unit, base = prefix, 1024
+	} else {
+		unit = strings.TrimSuffix(unit, "B")
+	}
+	power := strings.Index(" KMGTPE", unit)
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || n < 0 || power < 0 || len(unit) > 1 {
+		return 0, fmt.Errorf("%q is no size: expected for example 500MB or 1 GiB", text)
+	}
+	for range max(power, 0) {
+		factor *= base
+	}
+	if n*factor >= 1<<63 {
+		return 0, fmt.Errorf("%q is too much", text)
+	}
+	return int64(n * factor), nil
 }
 
 // duration writes a time with a unit that fits it: "92 µs", "3.1 ms", "1.24 s",
@@ -67,4 +92,11 @@ func count(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// milliseconds is a duration as JSON has it: a number with three decimals.
+type milliseconds time.Duration
+
+func (m milliseconds) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(time.Duration(m).Microseconds())/1000, 'f', -1, 64), nil
 }

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/halibut-go/halibut"
+)
+
+// Where Octopus' own programs listen: a Tentacle for its server, and a server
+// for its polling Tentacles.
+const (
+	servicePort = "10933"
+	pollingPort = "10943"
+)
+
+// drainTime is how long calls under way may take when a service is stopped.
+const drainTime = 10 * time.Second
+
+func newServeCommand() *cobra.Command {
+	s := &serve{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Offer services for others to try calls and file transfer with",
+		Long: `Offers IEchoService (SayHello, CountBytes, MakeBytes), ICalculatorService (Add,
+Subtract, Multiply, Divide) and, with --folder, IFileTransferService as a Tentacle
+has it (UploadFile, DownloadFile) and IFileDropService (List, Describe).
+
+It listens, on this machine alone unless --listen says otherwise, for those whom
+--trust and --trust-file name; without one of them it does not start. With --poll
+it connects to a client that has the certificate of --pin, and asks for work. Both
+may be given.
+
+A trust file is TOML, with a [[trust]] table for each peer that has a pin and may
+have a name. It is read again when it changes and on SIGHUP: who is trusted no
+longer is disconnected, and a file that is wrong changes nothing.
+
+No name leads out of the folder, no file in it is replaced, and all of them together
+are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up to
+10 seconds; the exit status is 0 then.`,
+		Example: `  halibut serve -i build-7 --trust 36E0... --folder drop
+  halibut serve -i build-7 --poll https://server:10943 --subscription poll://build-7 --pin 36E0...`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	flags := cmd.Flags()
+	s.identity.add(flags)
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:"+servicePort, "listen at this `address`")
+	flags.StringArrayVar(&s.trust, "trust", nil, "let the owner of this `pin` call; repeat it for several")
+	flags.StringVar(&s.trustFile, "trust-file", "", "let those call who are in this TOML `file`")
+	flags.StringVar(&s.poll, "poll", "", "ask the client at this `URL` for work")
+	flags.StringVar(&s.subscription, "subscription", "", "ask for work as this `poll://name`")
+	flags.StringArrayVar(&s.pins, "pin", nil, "the certificate of the client at --poll, as a `pin`")
+	flags.IntVar(&s.connections, "connections", 1, "open up to this `number` of connections to the client")
+	flags.DurationVar(&s.reconnect, "reconnect", 5*time.Second, "wait this `time` before connecting to the client again, doubled up to 2 minutes")
+	flags.StringVar(&s.folder, "folder", "", "offer file transfer into and out of this `folder`")
+	flags.StringVar(&s.quota, "quota", "1 GiB", "how much the folder may hold, a `size`")
+	flags.BoolVarP(&s.verbose, "verbose", "v", false, "log more")
+	return cmd
+}
+
+// serve is one run of the verb.
+type serve struct {
+	identity            identityFlags
+	listen              string
+	trust               []string
+	trustFile           string
+	poll, subscription  string
+	pins                []string
+	connections         int
+	reconnect           time.Duration
+	folder, quota       string
+	verbose             bool
+	listening, isPoller bool
+}
+
+func (s *serve) run(cmd *cobra.Command) (err error) {
+	s.isPoller = s.poll != "" || s.subscription != ""
+	s.listening = !s.isPoller || cmd.Flags().Changed("listen")
+	log := newLog(cmd.ErrOrStderr(), s.verbose)
+	trust, err := s.trusted(log)
+	if err != nil {
+		return err
+	}
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	files, err := s.files()
+	if err != nil {
+		return err
+	}
+	if files != nil {
+		defer func() { err = errors.Join(err, files.close()) }()
+	}
+	cert, err := s.identity.load(cmd)
+	if err != nil {
+		return err
+	}
+	rt, err := halibut.New(cert, &halibut.Options{
+		Services: newServices(files), Authorizer: trust.list, Logger: log,
+		Intercept: []halibut.Interceptor{logCalls(log)}, Limits: halibut.Limits{ReconnectMin: s.reconnect},
+	})
+	if err != nil {
+		return err
+	}
+	return s.serve(cmd, rt, cert, trust, client)
+}
+
+// trusted refuses a service that nobody could call.
+func (s *serve) trusted(log *slog.Logger) (*trustSource, error) {
+	if !s.listening && (len(s.trust) > 0 || s.trustFile != "") {
+		return nil, usagef("--trust and --trust-file are for those who connect; give --listen too, or leave them out")
+	}
+	t, err := newTrustSource(s.trust, s.trustFile, log)
+	if err == nil && s.listening && len(t.list.All()) == 0 {
+		return nil, usagef("whom to trust? Give --trust PIN or --trust-file FILE: nobody else is let in")
+	}
+	return t, err
+}
+
+// client is the endpoint to poll, if there is one.
+func (s *serve) client() (halibut.Endpoint, error) {
+	switch {
+	case !s.isPoller:
+		return halibut.Endpoint{}, nil
+	case s.poll == "" || s.subscription == "":
+		return halibut.Endpoint{}, usagef("--poll and --subscription go together")
+	case len(s.pins) == 0:
+		return halibut.Endpoint{}, usagef("which client may give work? Give its thumbprint by --pin")
+	}
+	to, err := halibut.ParseEndpoint(s.poll, s.pins...)
+	if err != nil {
+		return to, &usageError{err}
+	}
+	if _, err := halibut.ParseEndpoint(s.subscription); err != nil {
+		return to, &usageError{err}
+	}
+	return to, nil
+}
+
+func (s *serve) files() (*dropFolder, error) {
+	quota, err := parseSize(s.quota)
+	if err != nil {
+		return nil, usagef("--quota: %w", err)
+	}
+	if s.folder == "" {
+		return nil, nil
+	}
+	return openDropFolder(s.folder, quota)
+}
+
+// serve runs until it is interrupted or a side of it fails.
+func (s *serve) serve(cmd *cobra.Command, rt *halibut.Runtime, cert tls.Certificate, trust *trustSource, client halibut.Endpoint) (err error) {
+	out := newTerminal(cmd.OutOrStdout())
+	ctx, stop := context.WithCancelCause(cmd.Context())
+	defer stop(nil)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer func() {
+		limited, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		if cut := rt.Shutdown(limited); cut != nil {
+			trust.log.Warn("stopped before everything had come to its end", "waited", drainTime)
+		}
+	}()
+	defer stop(nil)
+	start := func(serve func(context.Context) error) {
+		running.Go(func() {
+			if err := serve(context.WithoutCancel(ctx)); !errors.Is(err, halibut.ErrClosed) {
+				stop(err)
+			}
+		})
+	}
+	running.Go(func() { trust.watch(ctx) })
+	if s.listening {
+		listener, err := net.Listen("tcp", s.listen)
+		if err != nil {
+			return err
+		}
+		out.printf("listening   https://%s/\n", listener.Addr())
+		start(func(ctx context.Context) error { return rt.Serve(ctx, listener) })
+	}
+	if s.isPoller {
+		out.printf("polling     %s as %s\n", client, s.subscription)
+		start(func(ctx context.Context) error {
+			return rt.Poll(ctx, s.subscription, client, halibut.PollConnections(s.connections))
+		})
+	}
+	out.printf("thumbprint  %s\n", halibut.PinOf(cert))
+	if out.err != nil {
+		return out.err
+	}
+	<-ctx.Done()
+	if cmd.Context().Err() != nil {
+		return nil // it was asked to stop
+	}
+	return context.Cause(ctx)
+}
