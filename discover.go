@@ -43,7 +43,7 @@ func (rt *Runtime) Discover(ctx context.Context, u *url.URL) (Discovered, error)
 	if err != nil {
 		return Discovered{}, err
 	}
-	ctx, done, err := rt.begin(ctx)
+	ctx, done, err := rt.begin(ctx, &rt.work)
 	if err != nil {
 		return Discovered{}, err
 	}
