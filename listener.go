@@ -27,12 +27,14 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener) error {
 		s.unauthenticated = make(chan struct{}, n)
 	}
 	rt.log.Info("listener started", "addr", l.Addr().String(), "thumbprint", rt.own)
+	var watch sync.WaitGroup
 	watching, stopWatching := context.WithCancel(ctx)
-	s.connections.Go(func() { rt.watchTrust(watching) })
+	watch.Go(func() { rt.watchTrust(watching) })
 	err = s.accept(ctx)
+	s.arrivals.Wait() // each may still become a conversation
 	s.conversations.Wait()
 	stopWatching()
-	s.connections.Wait()
+	watch.Wait()
 	rt.log.Info("listener stopped", "addr", l.Addr().String())
 	return err
 }
@@ -41,7 +43,7 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener) error {
 type server struct {
 	rt              *Runtime
 	listener        net.Listener
-	connections     sync.WaitGroup // those that have not said who they are, and what watches over all
+	arrivals        sync.WaitGroup // connections that have not said who they are
 	conversations   sync.WaitGroup // those whose peers were admitted
 	unauthenticated chan struct{}  // one place for each connection that has not said who it is
 }
@@ -49,7 +51,7 @@ type server struct {
 func (s *server) accept(ctx context.Context) error {
 	stop := make(chan struct{})
 	defer close(stop)
-	s.connections.Go(func() {
+	s.arrivals.Go(func() {
 		select {
 		case <-ctx.Done():
 		case <-s.rt.draining:
@@ -64,7 +66,7 @@ func (s *server) accept(ctx context.Context) error {
 		conn, err := s.listener.Accept()
 		if err == nil {
 			failures = 0
-			s.connections.Go(func() { s.open(ctx, conn) })
+			s.arrivals.Go(func() { s.open(ctx, conn) })
 			continue
 		}
 		s.leave()

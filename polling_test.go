@@ -275,8 +275,6 @@ func TestBadClientsOfPollingServices(t *testing.T) {
 					s.write(asServer, good)
 					s.response()
 					close(served)
-					s.line(wire.Next)
-					s.write("PROCEED\r\n")
 					s.closed()
 				})
 				log := newLogBook()
