@@ -2,6 +2,7 @@ package halibut
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
@@ -18,7 +19,14 @@ import (
 
 // agreeStream compares a stream with the recorded description of it.
 func agreeStream(outcome string, content []byte) error {
-	sums := fmt.Sprintf("sha256 %x, sha1 %x", sha256.Sum256(content), sha1.Sum(content))
+	var legacy [sha1.Size]byte
+	sum := func() { legacy = sha1.Sum(content) } // some recordings have it
+	if fips140.Enforced() {
+		fips140.WithoutEnforcement(sum)
+	} else {
+		sum()
+	}
+	sums := fmt.Sprintf("sha256 %x, sha1 %x", sha256.Sum256(content), legacy)
 	words := strings.FieldsFunc(outcome, func(r rune) bool { return strings.ContainsRune(`", `, r) })
 	if len(words) == 0 || !strings.Contains(sums, words[len(words)-1]) || !strings.Contains(outcome, fmt.Sprintf(" %d bytes", len(content))) {
 		return fmt.Errorf("the stream has %d bytes, %s; recorded is %s", len(content), sums, outcome)

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -401,7 +402,7 @@ func TestVersions(t *testing.T) {
 		{"TLS 1.1 is refused", 0, tls.VersionTLS11, false},
 		{"TLS 1.2 is enough", 0, tls.VersionTLS12, true},
 		{"TLS 1.3 demanded", tls.VersionTLS13, tls.VersionTLS12, false},
-		{"TLS 1.0 allowed", tls.VersionTLS10, tls.VersionTLS10, true},
+		{"TLS 1.0 allowed", tls.VersionTLS10, tls.VersionTLS10, !fips140.Enabled()},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
