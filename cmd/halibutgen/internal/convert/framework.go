@@ -208,7 +208,11 @@ func (c *converter) collection(ref *csharp.TypeRef, k collection, name string, e
 		c.refuse(ref.Pos, "%s is a set whose elements Go cannot compare; use a list", ref)
 		return goType{}, false
 	}
-	t := goType{expr: strings.Replace(c.qualified(k.form), "%", element.expr, 1), label: name + "Of" + element.label, assembly: k.assembly, marked: k.marked}
+	expr := element.expr
+	if strings.Contains(k.form, "Set") {
+		expr = element.comparedByValue()
+	}
+	t := goType{expr: strings.Replace(c.qualified(k.form), "%", expr, 1), label: name + "Of" + element.label, assembly: k.assembly, marked: k.marked}
 	switch {
 	case k.name != "":
 		t.name = genericName(generic+"."+k.name, []goType{element})
@@ -229,7 +233,7 @@ func (c *converter) dictionary(ref *csharp.TypeRef, name string, inside bool, ar
 		return goType{}, false
 	}
 	t := goType{
-		expr: "map[" + args[0].expr + "]" + args[1].expr, name: genericName(generic+".Dictionary", args),
+		expr: "map[" + args[0].comparedByValue() + "]" + args[1].expr, name: genericName(generic+".Dictionary", args),
 		assembly: mscorlib, label: "DictionaryOf" + labels(args), marked: name == "IReadOnlyDictionary",
 	}
 	if inside {

@@ -81,6 +81,16 @@ func (c *converter) nullable(ref *csharp.TypeRef) func(goType, bool) (goType, bo
 	}
 }
 
+// comparedByValue is the type as a key of a map. Go tells pointers apart by
+// where they point, so a text is one there, even if it may be null elsewhere.
+func (t goType) comparedByValue() string {
+	switch t.name {
+	case "System.String", "System.Uri", "System.Version":
+		return strings.TrimPrefix(t.expr, "*")
+	}
+	return t.expr
+}
+
 // textual tells whether the type is a reference in .NET, which may be null, and
 // a string in Go, which may not.
 func (t goType) textual() bool {

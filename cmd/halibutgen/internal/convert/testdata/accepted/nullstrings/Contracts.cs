@@ -7,6 +7,8 @@ namespace Null.Strings
     {
         public string Title { get; set; }
         public Version Release { get; set; }
+        public Dictionary<string, string> Names { get; set; }
+        public HashSet<string> Tags { get; set; }
 #nullable enable
         public string Sure { get; set; }
     }

@@ -24,6 +24,8 @@ type Text interface {
 type Page struct {
 	Title   *string
 	Release *wire.Version
+	Names   map[string]*string
+	Tags    halibut.Set[string]
 	Sure    string
 }
 
