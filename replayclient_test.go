@@ -12,9 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/google/uuid"
-
-	"github.com/halibut-go/halibut/internal/bson"
 	"github.com/halibut-go/halibut/internal/replay"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -182,100 +179,28 @@ func (r *clientReplay) perform(call plannedCall) error {
 	return agreeResult(call.Outcome, result)
 }
 
-// call makes the call with the recorded arguments. The result is what a caller
-// gets that knows where the data streams are.
+// call makes the call with the recorded arguments, by the generated client of
+// its contract where that has such a method: the recorded caller made some calls
+// that no typed client can make.
 func (r *clientReplay) call(items []replay.Item, planned plannedCall) (result any, err error) {
-	args, streams, err := arguments(items[planned.request])
-	if err != nil {
-		return nil, err
-	}
-	result = new(wire.Raw)
-	if at := responseTo(items, planned.request); at >= 0 {
-		result = resultFor(items[at])
-	}
+	request := items[planned.request]
 	ctx := context.Background()
-	if streams == nil {
-		return result, r.to.Call(ctx, planned.Service, planned.Method, result, args...)
+	if m := recordedMethodOf(planned.Call, request.Params()); m != nil {
+		args, err := m.arguments(request)
+		if err != nil {
+			return nil, err
+		}
+		return m.call(ctx, r.to, args)
 	}
-	// Streams that lie inside of values of unknown types.
-	c := &call{client: r.to, service: planned.Service, method: planned.Method, result: result, args: args, activity: uuid.New()}
-	return result, c.makeWith(ctx, streams)
-}
-
-// makeWith is make with streams that no argument brings.
-func (c *call) makeWith(ctx context.Context, streams *wire.Streams) error {
-	if err := c.encode(ctx); err != nil {
-		return err
-	}
-	c.request.Streams = streams
-	send := c.toListening
-	if c.client.to.Scheme() == "poll" {
-		send = c.toPolling
-	}
-	if err := send(ctx); err != nil {
-		return c.fail(err)
-	}
-	return c.outcome()
-}
-
-// arguments are the arguments of a recorded request: as they stand there, but
-// data streams are streams to send. streams are those inside of values whose
-// Go type is not known.
-func arguments(request replay.Item) (args []any, streams *wire.Streams, err error) {
+	var args []any
 	for _, raw := range request.Params() {
-		husks := replay.HusksIn(raw)
-		if len(husks) == 0 {
-			args = append(args, raw)
-			continue
+		if len(replay.HusksIn(raw)) > 0 {
+			return nil, fmt.Errorf("no generated client makes this call, which brings data streams")
 		}
-		arg := argumentFor(raw)
-		into := streams
-		if into == nil {
-			into = new(wire.Streams)
-		}
-		if err := new(wire.Codec).Decode(raw, into, arg); err != nil {
-			return nil, nil, err
-		}
-		if _, untyped := arg.(*wire.Raw); untyped {
-			streams = into
-			for _, h := range husks {
-				if _, err := into.Bind(wire.GUID(h.ID), h.Length); err != nil {
-					return nil, nil, err
-				}
-			}
-		}
-		if err := fill(into, request, husks); err != nil {
-			return nil, nil, err
-		}
-		args = append(args, reflect.ValueOf(arg).Elem().Interface())
+		args = append(args, raw)
 	}
-	return args, streams, nil
-}
-
-// argumentFor is a pointer to what a recorded argument with data streams is
-// decoded into.
-func argumentFor(raw bson.Value) any {
-	switch name := string(raw.Lookup("$type").Text()); {
-	case strings.HasPrefix(name, "Halibut.DataStream"):
-		return new(*DataStream)
-	case strings.HasPrefix(name, "Samples.Contracts.Upload"):
-		return new(sampleUpload)
-	case strings.HasPrefix(name, "Samples.Contracts.Both"):
-		return new(sampleBoth)
-	case strings.HasPrefix(name, "System.Collections.Generic.List`1[[Halibut.DataStream"):
-		return new(wire.List[*DataStream])
-	default:
-		return new(wire.Raw)
-	}
-}
-
-// resultFor is a pointer to what the result of a recorded response is decoded
-// into.
-func resultFor(response replay.Item) any {
-	if raw := response.Member("result"); len(replay.HusksIn(raw)) > 0 {
-		return argumentFor(raw)
-	}
-	return new(wire.Raw)
+	raw := new(wire.Raw)
+	return raw, r.to.Call(ctx, planned.Service, planned.Method, raw, args...)
 }
 
 // fill gives decoded streams the recorded content.
@@ -286,7 +211,7 @@ func fill(streams *wire.Streams, recorded replay.Item, husks []replay.Husk) erro
 			continue
 		}
 		filled[h.ID] = true
-		content := sampleBytes(h.Length) // of a stream that was cut off
+		content := SampleBytes(h.Length) // of a stream that was cut off
 		for _, frame := range recorded.Frames {
 			if frame.ID == h.ID {
 				content = frame.Content
@@ -343,29 +268,38 @@ func agreeFailure(outcome string, err error) error {
 	return nil
 }
 
-// agreeResult compares a result with the recorded text of it.
+// agreeResult compares a result, raw or of a generated client, with the recorded
+// text of it. It closes the result's streams.
 func agreeResult(outcome string, result any) error {
+	raw, streams := wire.Raw{}, (*wire.Streams)(nil)
 	switch result := result.(type) {
 	case *wire.Raw:
-		return agreeJSON(outcome, *result)
-	case **DataStream:
-		content, err := (*result).Bytes(1 << 20)
-		if err != nil {
+		raw = *result
+	case reflect.Value:
+		var err error
+		if raw, err = recordedCodec().EncodeResultValue(nil, &streams, result); err != nil {
 			return err
 		}
-		defer (*result).Close()
-		return agreeStream(outcome, content)
-	case *sampleBoth:
-		first, err := result.First.Bytes(1 << 20)
-		second, err2 := result.Second.Bytes(1 << 20)
-		defer result.First.Close()
-		defer result.Second.Close()
-		want := fmt.Sprintf(`"First %d bytes sha256 %x Second %d bytes sha256 %x"`, len(first), sha256.Sum256(first), len(second), sha256.Sum256(second))
-		if err = errors.Join(err, err2); err == nil && want != outcome {
-			err = fmt.Errorf("the streams are %s, recorded are %s", want, outcome)
-		}
-		return err
-	default:
-		return fmt.Errorf("a result of type %T", result)
 	}
+	if streams == nil {
+		return agreeJSON(outcome, raw)
+	}
+	var contents [][]byte
+	for _, stream := range streams.All() {
+		content, err := stream.Bytes(1 << 20)
+		if err = errors.Join(err, stream.Close()); err != nil {
+			return err
+		}
+		contents = append(contents, content)
+	}
+	if len(contents) == 1 {
+		return agreeStream(outcome, contents[0])
+	}
+	// Of Two, the only method whose result has more.
+	want := fmt.Sprintf(`"First %d bytes sha256 %x Second %d bytes sha256 %x"`,
+		len(contents[0]), sha256.Sum256(contents[0]), len(contents[1]), sha256.Sum256(contents[1]))
+	if want != outcome {
+		return fmt.Errorf("the streams are %s, recorded are %s", want, outcome)
+	}
+	return nil
 }

@@ -3,11 +3,9 @@ package halibut
 import (
 	"context"
 	"net"
-	"reflect"
 	"testing"
 
 	"github.com/halibut-go/halibut/internal/replay"
-	"github.com/halibut-go/halibut/wire"
 )
 
 // TestReplayService has the recorded caller call our services.
@@ -143,90 +141,18 @@ func (r *serviceReplay) dispose() {
 	last.AwaitEnd()
 }
 
-// recordedServices are the services that the recordings' caller calls. Those
-// that are not written here answer what the recorded service answered, and
-// what they were given where it refused to take it.
+// recordedServices are the services that the recordings' caller calls, each
+// registered by the code that was generated for its contract. Their
+// implementations answer what the recorded service answered, and what they were
+// given where it refused to take it.
 func recordedServices(f *replay.Flow) *Services {
 	s := new(Services)
-	handleEcho(s)
-	handleOverloads(s)
-	methods := make(map[string]*recordedMethod)
-	for _, c := range f.Connections {
-		for i, item := range c.Items {
-			if !item.IsRequest() || item.Service() == "IEchoService" || item.Service() == "IOverloadService" {
-				continue
-			}
-			key := item.Service() + "." + item.Method()
-			if methods[key] == nil {
-				methods[key] = &recordedMethod{item: item, results: make(map[string][]any)}
-			}
-			methods[key].add(c.Items, i)
-		}
-	}
+	answers := newRecordedAnswers(f)
 	for _, call := range f.Calls {
-		if m := methods[call.Service+"."+call.Method]; m != nil && (m.answers || call.Service == "IValueService") {
-			s.add(call.Service, call.Method, m.function(len(call.Args)), false)
+		contract := recordedContracts[call.Service]
+		if contract != nil && s.find(call.Service) == nil && answers.offered(call.Service) {
+			contract.Register(s, answers)
 		}
 	}
 	return s
-}
-
-// recordedMethod is a method that answers as it did in a recording.
-type recordedMethod struct {
-	item    replay.Item
-	answers bool             // at least once
-	results map[string][]any // by the bytes of the arguments
-}
-
-func (m *recordedMethod) add(items []replay.Item, request int) {
-	at := responseTo(items, request)
-	if at < 0 || !items[at].Member("error").IsNull() {
-		return
-	}
-	m.answers = true
-	key := string(items[request].Member("params").Data)
-	raw := items[at].Member("result")
-	var result any = raw
-	if frames := items[at].Frames; len(frames) == 1 {
-		result = StreamBytes(frames[0].Content)
-	}
-	m.results[key] = append(m.results[key], result)
-}
-
-var rawType = reflect.TypeFor[wire.Raw]()
-
-// function takes that many arguments.
-func (m *recordedMethod) function(arguments int) any {
-	in := []reflect.Type{contextType}
-	for range arguments {
-		in = append(in, rawType)
-	}
-	anyType := reflect.TypeFor[any]()
-	shape := reflect.FuncOf(in, []reflect.Type{anyType, errorType}, false)
-	return reflect.MakeFunc(shape, func(args []reflect.Value) []reflect.Value {
-		result := reflect.New(anyType).Elem()
-		if answer := m.answer(args[1:]); answer != nil {
-			result.Set(reflect.ValueOf(answer))
-		}
-		return []reflect.Value{result, reflect.Zero(errorType)}
-	}).Interface()
-}
-
-func (m *recordedMethod) answer(args []reflect.Value) any {
-	given := make([]any, len(args))
-	for i, arg := range args {
-		given[i] = arg.Interface()
-	}
-	params, err := new(wire.Codec).EncodeParams(nil, nil, given)
-	if err != nil {
-		panic(err)
-	}
-	if results := m.results[string(params.Data)]; len(results) > 0 {
-		m.results[string(params.Data)] = append(results[1:], results[0])
-		return results[0]
-	}
-	if len(given) == 0 {
-		return nil
-	}
-	return given[0]
 }

@@ -7,9 +7,10 @@ import (
 )
 
 // Compare says how an item differs, in its meaning, from the recorded one of a
-// release. Streams are compared husk by husk: which ids they have, and whether
+// release. renamed are recorded type names with what the item has in their
+// place, if not nil. Streams are compared husk by husk: which ids they have, and whether
 // one that occurs twice is sent twice, is the sender's own business.
-func Compare(want, got Item, release string) error {
+func Compare(want, got Item, release string, renamed *strings.Replacer) error {
 	if want.Kind != got.Kind {
 		return fmt.Errorf("recorded is %v, and now it is %v", want, got)
 	}
@@ -21,7 +22,11 @@ func Compare(want, got Item, release string) error {
 			return fmt.Errorf("recorded is %q, and now it is %q", want.Text, got.Text)
 		}
 	case Message:
-		if diff := firstDifference(want.Comparable(release), got.Comparable(release)); diff != "" {
+		text := want.Comparable(release)
+		if renamed != nil {
+			text = renamed.Replace(text)
+		}
+		if diff := firstDifference(text, got.Comparable(release)); diff != "" {
 			return fmt.Errorf("%v: %s", want, diff)
 		}
 		return compareStreams(want, got)

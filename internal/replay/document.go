@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -151,6 +152,13 @@ func (d Document) Comparable(release string) string {
 	return b.String()
 }
 
+// Comparable is a value as text, as [Document.Comparable] has it.
+func Comparable(v bson.Value) string {
+	var b strings.Builder
+	appendText(&b, "", v)
+	return b.String()
+}
+
 var frameworkAssembly = regexp.MustCompile(`, (System\.Private\.CoreLib|mscorlib|System\.Core|System)\b`)
 
 func appendText(b *strings.Builder, path string, v bson.Value) {
@@ -160,8 +168,8 @@ func appendText(b *strings.Builder, path string, v bson.Value) {
 	}
 	if v.Type == bson.Document || v.Type == bson.Array {
 		fmt.Fprintf(b, "%s: %s\n", path, v.Type)
-		for it := v.Elements(); it.Next(); {
-			appendText(b, path+"."+string(it.Name()), it.Value())
+		for _, member := range membersOf(path, v) {
+			appendText(b, path+"."+member.name, member.value)
 		}
 		return
 	}
@@ -173,6 +181,34 @@ func appendText(b *strings.Builder, path string, v bson.Value) {
 		}
 	}
 	fmt.Fprintf(b, "%s: %s %s\n", path, v.Type, text)
+}
+
+type member struct {
+	name  string
+	value bson.Value
+}
+
+// membersOf are the members of a document in their order, which means nothing
+// in a dictionary.
+func membersOf(path string, v bson.Value) (members []member) {
+	for it := v.Elements(); it.Next(); {
+		members = append(members, member{string(it.Name()), it.Value()})
+	}
+	if isDictionary(path, v) {
+		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	}
+	return members
+}
+
+// dictionaries are the members of recorded classes that are dictionaries.
+var dictionaries = []string{"Scores", "ById", "ByNumber", "Named", "Scripts"}
+
+func isDictionary(path string, v bson.Value) bool {
+	if v.Type != bson.Document {
+		return false
+	}
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	return slices.Contains(dictionaries, name) || strings.Contains(string(v.Lookup("$type").Data), "Dictionary`2")
 }
 
 // ErrorClass is what a .NET caller takes the error for, "none" without one. 8.1

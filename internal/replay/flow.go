@@ -20,6 +20,9 @@ type Flow struct {
 	Release, Mode, Subscription string
 	Calls                       []Call
 	Connections                 []*Connection
+	// Renamed are type names, as they are recorded, that the implementation
+	// under test writes otherwise. Nil: none.
+	Renamed *strings.Replacer `json:"-"`
 }
 
 // Call is what the recorded caller did.

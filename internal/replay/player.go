@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -15,6 +16,7 @@ type Player struct {
 	Dialler bool // plays the side that opens the connection
 	Items   []Item
 	Release string
+	Renamed *strings.Replacer // as in [Flow]
 	// EndOptional: the other side may just close where END was recorded.
 	EndOptional bool
 	// Lenient are the places of messages of the other side that may say
@@ -31,7 +33,7 @@ type Player struct {
 // NewPlayer plays one side of a connection of a flow. A polling service says
 // END or closes, as it likes (docs/protocol.md section 2).
 func NewPlayer(f *Flow, items []Item, dialler bool) *Player {
-	p := &Player{Dialler: dialler, Items: items, Release: f.Release, EndOptional: f.Polling() && !dialler,
+	p := &Player{Dialler: dialler, Items: items, Release: f.Release, Renamed: f.Renamed, EndOptional: f.Polling() && !dialler,
 		Lenient: make(map[int]bool), Differing: make(map[int]bool)}
 	p.moved.L = &p.mu
 	return p
@@ -123,7 +125,7 @@ func (p *Player) judge(at int, h heard) error {
 	if h.item.IsResponse() && h.item.ID() != p.request {
 		return fmt.Errorf("the response to %q has the id %q", p.request, h.item.ID())
 	}
-	err := Compare(want, h.item, p.Release)
+	err := Compare(want, h.item, p.Release, p.Renamed)
 	if err != nil && p.Lenient[at] && h.item.Kind == Message {
 		p.Differing[at] = true
 		return nil
