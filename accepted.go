@@ -235,7 +235,9 @@ const (
 
 // answerCalls answers a client's calls until its connection ends.
 func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
-	logEnd(a.log, "client left", a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt))))
+	err := exchange.ErrMethodGone // unless Serve returns
+	defer func() { logEnd(a.log, "client left", err) }()
+	err = a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt)))
 }
 
 // runService answers requests on a connection until it ends.

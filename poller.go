@@ -82,7 +82,13 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
 	p.opened()
 	defer c.closed()
-	return true, rt.runService(contextWithPeer(ctx, peer), service)
+	ended := make(chan error, 1)
+	go func() { // a method that ends its goroutine must not end that of Poll
+		err := exchange.ErrMethodGone
+		defer func() { ended <- err }()
+		err = rt.runService(contextWithPeer(ctx, peer), service)
+	}()
+	return true, <-ended
 }
 
 func (p *poller) opened() {

@@ -47,6 +47,8 @@ type link struct {
 	// perRead is the limit of each read; only the reading goroutine uses it.
 	perRead time.Duration
 
+	watched watch // while a method runs
+
 	writing sync.Mutex // held over a write, so that END never splits one
 
 	mu     sync.Mutex
@@ -57,6 +59,7 @@ type link struct {
 func newLink(conn Conn, reader *wire.ReaderOptions) *link {
 	l := &link{conn: conn, closed: make(chan struct{})}
 	l.reader = wire.NewReader(deadlineReader{l}, reader)
+	l.watched.link = l
 	return l
 }
 
@@ -92,6 +95,9 @@ func (l *link) expect(limit time.Duration) {
 
 // park waits, under the deadline that was set last, until a byte is there.
 func (l *link) park() error {
+	if err := l.watched.wait(); err != nil {
+		return err
+	}
 	l.perRead = 0
 	if err := l.reader.Wait(); err != nil {
 		return err

@@ -21,8 +21,9 @@ type Handler interface {
 
 // Invocation is a request that is ready to run.
 type Invocation interface {
-	// Run runs the method. It runs in a goroutine of its own, when the data
-	// streams of the request are there. ctx ends when the caller is gone.
+	// Run runs the method, when the data streams of the request are there. ctx
+	// ends when the caller is gone. A method that ends its goroutine ends the
+	// one that Serve runs in.
 	Run(ctx context.Context) *wire.Response
 	// Live is the one data stream of the request that the method reads from
 	// the connection itself, nil for none. Run then reads it to its end, or
@@ -44,6 +45,9 @@ type Service struct {
 	// when its response is written. It is set before Serve.
 	OnBusy func(busy bool)
 
+	cancel    context.CancelCauseFunc // of the method that runs; for the watch
+	stopWatch func()
+
 	proceedDue bool // NEXT has come: PROCEED goes with the next response
 
 	// Guarded by link.mu.
@@ -64,20 +68,26 @@ const (
 // Service starts the service's side of the conversation on an identified
 // connection.
 func (s *Session) Service(config *Config, handler Handler) *Service {
-	return &Service{
+	service := &Service{
 		link:     s.start(config),
 		polling:  s.Self.Role == wire.RoleSubscriber,
 		handler:  handler,
 		answered: make(chan error, 1),
 	}
+	service.watched.ended, service.stopWatch = service.gone, service.watched.stop
+	return service
 }
 
 // Serve answers requests until the client ends the conversation (nil), the
 // connection fails, or ctx ends. It returns when the last method has.
 func (s *Service) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.fail(context.Cause(ctx)) })
-	defer stop()
-	defer func() { _ = s.reader.Close() }()
+	defer func() {
+		stop()
+		s.fail(ErrMethodGone) // if a method has ended this goroutine, and nothing else did
+		_ = s.watched.wait()
+		_ = s.reader.Close()
+	}()
 	for {
 		if err := s.serveOne(ctx); err != nil {
 			s.fail(err)
@@ -113,10 +123,47 @@ func (s *Service) serveOne(ctx context.Context) error {
 		return readError(err, "the rest of a data stream", s.config.Timeouts.Read, nameRead)
 	}
 	s.late = request.Streams.TakeLate()
+	if read == nil && s.late == nil {
+		err = s.answerHere(running, cancel, invocation, request)
+	} else {
+		err = s.answerBeside(running, cancel, invocation, request, read)
+	}
+	if err == nil {
+		err = s.proceed()
+	}
+	return err
+}
+
+// answerHere answers a request in this goroutine. When the method takes long,
+// another one watches for the end of the connection.
+func (s *Service) answerHere(ctx context.Context, cancel context.CancelCauseFunc, invocation Invocation, request *wire.Request) error {
+	s.expect(0)
+	s.cancel = cancel
+	s.watched.start()
+	if err := s.answer(ctx, invocation, request, s.stopWatch); err != nil {
+		return err
+	}
+	return s.awaitLine()
+}
+
+// gone ends the method that runs, in the watching goroutine.
+func (s *Service) gone(err error) {
+	err = s.between(readError(err, "the end of a method", 0, ""))
+	s.fail(err)
+	s.cancel(err)
+}
+
+// answerBeside answers a request in a goroutine of its own, where this one has
+// to read on: for the method, or for a client that waits in a write.
+func (s *Service) answerBeside(ctx context.Context, cancel context.CancelCauseFunc, invocation Invocation, request *wire.Request, read chan error) (err error) {
 	if read == nil {
 		s.expect(0)
 	}
-	go s.answer(running, invocation, request)
+	go func() {
+		err := ErrMethodGone // unless the method returns
+		defer func() { s.answered <- err }()
+		err = s.answer(ctx, invocation, request, func() {})
+	}()
 	if read != nil {
 		if err = <-read; err == nil {
 			s.expect(0)
@@ -131,9 +178,6 @@ func (s *Service) serveOne(ctx context.Context) error {
 	}
 	if answerErr := <-s.answered; err == nil {
 		err = answerErr
-	}
-	if err == nil {
-		err = s.proceed()
 	}
 	return err
 }
@@ -260,20 +304,26 @@ func readLive(message *incoming, stream *wire.DataStream) (read chan error, err 
 	return read, err
 }
 
-// answer runs the method, writes its response, and tells answered.
-func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request) {
+// answer runs the method and writes its response. ran is called in between,
+// and also when the method does not return.
+func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request, ran func()) error {
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
 		if err != nil {
 			s.fail(err)
 		}
-		s.answered <- err
 	}()
-	response := invocation.Run(ctx)
+	response := s.run(ctx, invocation, ran)
 	if err = s.cause(); err == nil { // otherwise nobody is there to read it
 		err = s.writeResponse(response)
 	}
+	return err
+}
+
+func (s *Service) run(ctx context.Context, invocation Invocation, ran func()) *wire.Response {
+	defer ran()
+	return invocation.Run(ctx)
 }
 
 // writeResponse writes a response, and with it the lines around it where they
