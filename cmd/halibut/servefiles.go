@@ -231,6 +231,7 @@ func (d *dropFolder) DownloadFile(_ context.Context, remotePath string) (*halibu
 
 // List implements fileDrop.
 func (d *dropFolder) List(context.Context) (names []string, err error) {
+	names = []string{} // empty, not null
 	err = fs.WalkDir(d.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() && !strings.HasPrefix(entry.Name(), uploading) {
 			names = append(names, name)
