@@ -59,7 +59,9 @@ func without[T comparable](from []T, what T) []T {
 func TestPoolModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		maxOpen, maxIdle := rapid.IntRange(1, 4).Draw(r, "MaxOpen"), rapid.IntRange(0, 3).Draw(r, "MaxIdle")
-		moves := rapid.SliceOfN(rapid.IntRange(0, 599), 1, 60).Draw(r, "moves")
+		moves := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) move {
+			return move{rapid.IntRange(0, 5).Draw(r, "kind"), rapid.IntRange(0, 59).Draw(r, "n")}
+		}), 150, 300).Draw(r, "moves")
 		var failure string
 		synctest.Test(t, func(*testing.T) { failure = play(maxOpen, maxIdle, moves) })
 		if failure != "" {
@@ -76,7 +78,10 @@ type game struct {
 	expected map[*getter]*getter
 }
 
-func play(maxOpen, maxIdle int, moves []int) (failure string) {
+// move is what happens next, and to which of those that it may happen to.
+type move struct{ kind, n int }
+
+func play(maxOpen, maxIdle int, moves []move) (failure string) {
 	g := &game{
 		pool:     pool{MaxOpen: maxOpen, MaxIdle: maxIdle},
 		model:    model{maxOpen: maxOpen, maxIdle: maxIdle},
@@ -84,7 +89,7 @@ func play(maxOpen, maxIdle int, moves []int) (failure string) {
 	}
 	defer g.end()
 	for _, move := range moves {
-		g.move(move%6, move/6)
+		g.make(move.kind, move.n)
 		synctest.Wait()
 		if failure = g.compare(); failure != "" {
 			return failure
@@ -100,7 +105,7 @@ func pick[T any](from []T, n int) (picked T, ok bool) {
 	return from[n%len(from)], true
 }
 
-func (g *game) move(kind, n int) {
+func (g *game) make(kind, n int) {
 	m := &g.model
 	switch kind {
 	case 0:
@@ -109,7 +114,7 @@ func (g *game) move(kind, n int) {
 		if mine, ok := pick(m.opening, n); ok {
 			var conn *fake
 			m.opening = without(m.opening, mine)
-			if n%4 > 0 {
+			if n%4 < 3 {
 				conn = new(fake)
 				m.inUse = append(m.inUse, conn)
 			} else {
@@ -122,7 +127,7 @@ func (g *game) move(kind, n int) {
 	case 2: // a connection is given back, perhaps a dead one
 		if conn, ok := pick(m.inUse, n); ok {
 			m.inUse = without(m.inUse, conn)
-			if n%5 == 0 {
+			if n%5 == 4 {
 				conn.end()
 			}
 			if conn.Err() == nil && len(m.idle) < m.maxIdle {
