@@ -119,7 +119,7 @@ func (s *server) leave() {
 // does while the process has no descriptors left.
 func (s *server) pauseAfter(ctx context.Context, failures int, cause error) error {
 	pause := min(time.Duration(failures)*10*time.Millisecond, time.Second)
-	s.rt.log.Error("accepting a connection failed", "error", cause, "in a row", failures, "pause", pause)
+	s.rt.log.Error("accepting a connection failed", "error", cause, "failures", failures, "pause", pause)
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
