@@ -20,11 +20,12 @@ import (
 
 // accepted is a connection on its way from Accept to the conversation.
 type accepted struct {
-	rt   *Runtime
-	conn net.Conn
-	log  *slog.Logger
-	peer Peer // filled in as it becomes known
-	live *liveConnection
+	rt     *Runtime
+	conn   net.Conn
+	log    *slog.Logger
+	peer   Peer // filled in as it becomes known
+	live   *liveConnection
+	reason error // why the conversation ended
 	// decided is set once, when the peer is admitted or, before that, cut off.
 	decided atomic.Bool
 }
@@ -54,6 +55,7 @@ func (s *server) open(ctx context.Context, conn net.Conn) {
 		defer func() {
 			stop()
 			a.end()
+			a.rt.options.Trace.disconnected(a.connection(), a.reason)
 		}()
 		converse()
 	})
@@ -66,6 +68,8 @@ func (a *accepted) Drain() {
 		_ = a.conn.Close()
 	}
 }
+
+func (a *accepted) connection() Connection { return Connection{Peer: a.peer, Since: a.live.since} }
 
 // end closes the connection and forgets it.
 func (a *accepted) end() {
@@ -81,6 +85,7 @@ func (a *accepted) refused(err error) {
 		Role: a.peer.Role, Subscription: a.peer.Subscription, Reason: err,
 	}
 	a.rt.live.reject(rejection)
+	a.rt.options.Trace.refused(rejection)
 	a.log.Warn("connection refused", "thumbprint", rejection.Thumbprint, "subscription", rejection.Subscription, "error", err)
 }
 
@@ -106,6 +111,8 @@ func (a *accepted) identify(ctx context.Context) (converse func(), err error) {
 	}
 	_ = a.conn.SetDeadline(time.Time{})
 	a.log.Info("peer admitted", "peer", a.peer)
+	a.rt.options.Trace.connected(a.connection())
+	a.watchClones()
 	ctx = contextWithPeer(ctx, a.peer)
 	if a.peer.Role == RolePoller {
 		return func() { a.passRequests(ctx, session) }, nil
@@ -143,7 +150,7 @@ func (a *accepted) admit(ctx context.Context, secured securedConn, opening *exch
 			return nil, err
 		}
 	}
-	if err := a.authorize(ctx); err != nil {
+	if err := a.authorize(ctx, identity); err != nil {
 		return nil, err
 	}
 	if a.decided.Swap(true) {
@@ -154,12 +161,13 @@ func (a *accepted) admit(ctx context.Context, secured securedConn, opening *exch
 
 // authorize asks the authoriser about a connection that is counted among the
 // live ones already: a change of trust that comes while it is asked finds it.
-func (a *accepted) authorize(ctx context.Context) error {
+func (a *accepted) authorize(ctx context.Context, identity wire.Identity) error {
 	authorizer := a.rt.options.Authorizer
 	if authorizer == nil {
 		return fmt.Errorf("%s is not admitted: this runtime has no Authorizer, and so admits nobody", a.peer.Thumbprint)
 	}
 	a.live = &liveConnection{peer: a.peer, since: time.Now(), conn: a.conn}
+	a.live.instance, _ = identity.Value("instance")
 	a.rt.live.add(a.live)
 	if err := authorizer.Authorize(ctx, a.peer); err != nil {
 		return err
@@ -215,7 +223,7 @@ func (a *accepted) answerOther(conn securedConn, kind wire.Preamble) error {
 		return errAnswered
 	}
 	a.log.Info("a peer that does not speak Halibut got the page for browsers")
-	if _, err := conn.Write(friendlyPage()); err != nil {
+	if _, err := conn.Write(a.rt.page); err != nil {
 		return err
 	}
 	_ = conn.CloseWrite()
@@ -236,8 +244,13 @@ const (
 // answerCalls answers a client's calls until its connection ends.
 func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
 	err := exchange.ErrMethodGone // unless Serve returns
-	defer func() { logEnd(a.log, "client left", err) }()
+	defer func() { a.ended("client left", err) }()
 	err = a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt)))
+}
+
+func (a *accepted) ended(message string, err error) {
+	a.reason = err
+	logEnd(a.log, message, err)
 }
 
 // runService answers requests on a connection until it ends.
@@ -257,10 +270,4 @@ func capabilityWords() []string {
 	var instance [8]byte
 	_, _ = rand.Read(instance[:]) // never fails
 	return []string{"go/1", exchange.Pipelining, exchange.Refuse, "instance=" + hex.EncodeToString(instance[:])}
-}
-
-// friendlyPage is what a browser gets that opens the port.
-func friendlyPage() []byte {
-	const page = "<html><body><p>Hello!</p></body></html>"
-	return fmt.Appendf(nil, "HTTP/1.0 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n", len(page), page)
 }

@@ -281,12 +281,18 @@ func (c *call) open(ctx context.Context) (*exchange.Client, error) {
 	self := wire.Identity{Role: wire.RoleClient, Words: rt.words}
 	ctx, unbind := rt.bind(ctx)
 	defer unbind()
-	session, _, err := rt.connect(ctx, to, c.client.options.serverName, self, &rt.calling.Reader)
+	session, peer, err := rt.connect(ctx, to, c.client.options.serverName, self, &rt.calling.Reader)
 	if err != nil {
 		return nil, err
 	}
+	peer.Role = RoleService
+	made := Connection{Peer: peer, Dialled: true, Since: time.Now()}
 	var conn *exchange.Client
-	conn = session.Client(&rt.calling, func(error) { rt.pool.Remove(to, conn) })
+	conn = session.Client(&rt.calling, func(err error) {
+		rt.pool.Remove(to, conn)
+		rt.options.Trace.disconnected(made, err)
+	})
+	rt.options.Trace.connected(made)
 	rt.work.Go(conn.Run)
 	return conn, nil
 }

@@ -17,6 +17,7 @@ type liveConnection struct {
 	peer       Peer
 	since      time.Time
 	conn       net.Conn
+	instance   string // the program that it comes from, where it says so
 	admitted   bool
 	subscriber *subscriber // nil for a client's connection
 }
@@ -29,6 +30,7 @@ type liveConnections struct {
 	rejections []Rejection    // a ring: the next one goes to index next
 	next       int
 	pollers    []*poller // the Polls under way
+	clonesTold map[string]time.Time
 }
 
 // add makes a connection known, before it is known whether it is trusted.
@@ -66,6 +68,7 @@ func (l *liveConnections) remove(c *liveConnection) {
 	name := c.peer.Subscription
 	if l.perName[name]--; l.perName[name] == 0 {
 		delete(l.perName, name)
+		delete(l.clonesTold, name)
 	}
 }
 

@@ -88,7 +88,11 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 		defer func() { ended <- err }()
 		err = rt.runService(contextWithPeer(ctx, peer), service)
 	}()
-	return true, <-ended
+	made := Connection{Peer: peer, Dialled: true, Since: time.Now()}
+	rt.options.Trace.connected(made)
+	err = <-ended
+	rt.options.Trace.disconnected(made, err)
+	return true, err
 }
 
 func (p *poller) opened() {

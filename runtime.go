@@ -36,6 +36,10 @@ type Options struct {
 	Types map[string]reflect.Type
 	// Logger gets what happens to connections. Nil is silent.
 	Logger *slog.Logger
+	// Trace is told what happens to connections. Nil is nobody.
+	Trace *Trace
+	// Page is what a browser gets that opens the port of Serve.
+	Page Page
 	// Intercept are called around each call that this runtime makes and each
 	// that it answers, the first one outermost.
 	Intercept []Interceptor
@@ -61,6 +65,7 @@ type Runtime struct {
 	limits   Limits
 	own      Pin // the certificate that New got
 	log      *slog.Logger
+	page     []byte   // that a browser gets
 	words    []string // that it says at the end of its identities
 	codec    *wire.Codec
 	services *Services
@@ -109,6 +114,10 @@ func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
 	}
 	if opts != nil {
 		rt.options = *opts
+	}
+	var err error
+	if rt.page, err = rt.options.Page.response(); err != nil {
+		return nil, err
 	}
 	rt.limits = rt.options.Limits.withDefaults()
 	rt.log = rt.options.Logger

@@ -49,7 +49,8 @@ func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) 
 	s.connection.Abort(err)
 	<-running
 	cancel(nil)
-	logEnd(log, "polling service left", s.connection.Err())
+	a.reason = s.connection.Err()
+	logEnd(log, "polling service left", a.reason)
 }
 
 // subscriber is one connection of a polling service, at its client.
