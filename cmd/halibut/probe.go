@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/internal/dial"
+	"github.com/halibut-go/halibut/internal/mutualtls"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// The method that is called to find out whether calls arrive. No peer has it:
+// that the service was not found is the good answer.
+const (
+	pingService = "IHalibutPing"
+	pingMethod  = "Ping"
+)
+
+// probe is a connection to an endpoint, taken step by step so that each can be
+// timed and its failure told from the others'. It uses what the library uses.
+type probe struct {
+	to    halibut.Endpoint
+	cert  tls.Certificate
+	limit time.Duration // for each step
+
+	conn    net.Conn
+	secured *tls.Conn
+	peerDER []byte // also of a certificate that was not accepted
+	reader  *wire.Reader
+	peer    wire.Identity // zero until it has said who it is
+	calls   int           // on this connection
+}
+
+// wrongCertificateError is a certificate that was not expected.
+type wrongCertificateError struct {
+	expected    []halibut.Pin
+	received    halibut.Pin
+	certificate *x509.Certificate
+}
+
+func (e *wrongCertificateError) Error() string {
+	texts := make([]string, len(e.expected))
+	for i, pin := range e.expected {
+		texts[i] = pin.String()
+	}
+	return fmt.Sprintf("unexpected certificate: expected %s, received %s", strings.Join(texts, " or "), e.received)
+}
+
+// timed runs a step under the probe's limit and tells how long it took.
+func (p *probe) timed(ctx context.Context, step func(context.Context) error) (time.Duration, error) {
+	limited, cancel := withTimeout(ctx, p.limit)
+	defer cancel()
+	begun := time.Now()
+	err := step(limited)
+	return time.Since(begun), err
+}
+
+// connect opens the connection to one address, or through the proxy to the name.
+func (p *probe) connect(ctx context.Context, addr string) (time.Duration, error) {
+	return p.timed(ctx, func(ctx context.Context) (err error) {
+		p.conn, err = dial.TCP(ctx, addr, 0, nil)
+		return err
+	})
+}
+
+// handshake makes the connection a TLS connection to a peer with the right
+// certificate.
+func (p *probe) handshake(ctx context.Context) (time.Duration, error) {
+	return p.timed(ctx, func(ctx context.Context) (err error) {
+		config := mutualtls.Config{Certificate: p.cert, Verify: p.verify}
+		p.secured, err = mutualtls.DialHandshake(ctx, p.conn, config.Client(p.to.ServerName()))
+		return err
+	})
+}
+
+func (p *probe) verify(der []byte, state tls.ConnectionState) error {
+	p.peerDER = der
+	pins := p.to.Pins()
+	if slices.ContainsFunc(pins, func(pin halibut.Pin) bool { return pin.Matches(der) }) {
+		return nil
+	}
+	err := &wrongCertificateError{expected: pins, received: halibut.PinSHA1(der)}
+	if len(state.PeerCertificates) > 0 {
+		err.certificate = state.PeerCertificates[0]
+	}
+	return err
+}
+
+// errRejected: the peer closed the connection where its identity was due, which
+// is all that one does who does not trust the other.
+var errRejected = errors.New("the peer closed the connection instead of identifying itself")
+
+// identify says who we are, and reads who the peer is.
+func (p *probe) identify(ctx context.Context, self wire.Identity) (time.Duration, error) {
+	opening, err := wire.AppendIdentity([]byte(wire.PreambleText), self)
+	if err != nil {
+		return 0, err
+	}
+	p.reader = wire.NewReader(p.secured, nil)
+	return p.timed(ctx, func(ctx context.Context) error {
+		return p.exchange(ctx, func() (err error) {
+			if _, err = p.secured.Write(opening); err == nil {
+				p.peer, err = p.reader.ReadIdentity()
+			}
+			if err != nil && rejection(err) {
+				err = fmt.Errorf("%w: %w", errRejected, err)
+			}
+			return err
+		})
+	})
+}
+
+// exchange writes and reads until it is done or ctx ends.
+func (p *probe) exchange(ctx context.Context, do func() error) error {
+	stop := context.AfterFunc(ctx, func() { _ = p.conn.Close() })
+	err := do()
+	if !stop() && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// errAnswered: the peer has the method that nobody should have.
+var errAnswered = fmt.Errorf("the peer answers a call to %s.%s", pingService, pingMethod)
+
+// call calls the method that no peer has. A *remoteAnswer is what the peer said
+// in place of "not found".
+func (p *probe) call(ctx context.Context) (time.Duration, error) {
+	p.calls++
+	id := uuid.New()
+	document, err := wire.AppendRequest(nil, &wire.Request{
+		ID: fmt.Sprintf("%s::%s[%d] / %s", pingService, pingMethod, p.calls, id), ActivityID: id,
+		Endpoint: &wire.Endpoint{BaseURI: p.to.String()}, Service: pingService, Method: pingMethod,
+	})
+	if err != nil {
+		return 0, err
+	}
+	var response *wire.Response
+	took, err := p.timed(ctx, func(ctx context.Context) error {
+		return p.exchange(ctx, func() (err error) {
+			response, err = p.ask(wire.AppendDeflated(nil, document))
+			return err
+		})
+	})
+	switch {
+	case err != nil:
+		return took, err
+	case response == nil:
+		return took, errors.New("the peer answers with something else than a response")
+	case response.Error == nil:
+		return took, errAnswered
+	case !serviceNotFound(response.Error):
+		return took, &remoteAnswer{response.Error}
+	}
+	return took, nil
+}
+
+// ask sends a request, after NEXT and PROCEED where one went before it, and
+// reads the response.
+func (p *probe) ask(request []byte) (*wire.Response, error) {
+	if p.calls > 1 {
+		if _, err := p.secured.Write(wire.AppendLine(nil, wire.Next)); err != nil {
+			return nil, err
+		}
+		for line := ""; line != wire.Proceed; {
+			var err error
+			if line, err = p.reader.ReadLine(); err != nil {
+				return nil, err
+			}
+			if line != "" && line != wire.Proceed {
+				return nil, fmt.Errorf("the peer says %q where PROCEED is due", line)
+			}
+		}
+	}
+	if _, err := p.secured.Write(request); err != nil {
+		return nil, err
+	}
+	document, err := p.reader.ReadDocument()
+	if err != nil {
+		return nil, err
+	}
+	message, err := wire.ParseMessage(document, 0)
+	return message.Response, err
+}
+
+// remoteAnswer is an error that the peer sent.
+type remoteAnswer struct{ answer *wire.ServerError }
+
+func (e *remoteAnswer) Error() string { return e.answer.Message }
+
+// serviceNotFound is told by the type, or by the texts of old releases and of
+// factories of services.
+func serviceNotFound(e *wire.ServerError) bool {
+	return strings.HasSuffix(e.Type, ".ServiceNotFoundHalibutClientException") ||
+		strings.HasPrefix(e.Message, "Service not found") ||
+		strings.Contains(e.Message, pingService) || strings.Contains(e.Details, "UnknownServiceNameException")
+}
+
+// open takes all steps but the call, at one address.
+func (p *probe) open(ctx context.Context, addr string, self wire.Identity) (connecting, handshake, identifying time.Duration, err error) {
+	if connecting, err = p.connect(ctx, addr); err != nil {
+		return
+	}
+	if handshake, err = p.handshake(ctx); err != nil {
+		return
+	}
+	identifying, err = p.identify(ctx, self)
+	return
+}
+
+// close ends the connection, politely where that is possible, and leaves the
+// probe as it was before connect.
+func (p *probe) close() {
+	if p.calls > 0 {
+		_ = p.secured.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = p.secured.Write(wire.AppendLine(nil, wire.End))
+	}
+	if p.reader != nil {
+		_ = p.reader.Close()
+	}
+	if p.secured != nil {
+		_ = p.secured.Close()
+	}
+	if p.conn != nil {
+		_ = p.conn.Close()
+	}
+	p.conn, p.secured, p.reader, p.peer, p.calls = nil, nil, nil, wire.Identity{}, 0
+}
+
+// identified reports whether the peer has said who it is.
+func (p *probe) identified() bool { return p.peer.Role != 0 }
+
+// callingIdentity is what a caller says about itself.
+var callingIdentity = wire.Identity{Role: wire.RoleClient}
+
+// newProbe makes a probe of what a command line says.
+func (f *peerFlags) newProbe(to halibut.Endpoint, cert tls.Certificate) (*probe, error) {
+	switch {
+	case to.Scheme() != "https":
+		return nil, usagef("%s: only https:// and poll:// endpoints can be examined", to)
+	case to.Proxy() != nil:
+		return nil, errors.New("endpoints behind a proxy cannot be examined yet")
+	}
+	limit := f.timeout
+	if limit <= 0 {
+		limit = 15 * time.Second
+	}
+	return &probe{to: to, cert: cert, limit: limit}, nil
+}
+
+// tlsName is what the handshake agreed on.
+func tlsName(p *probe) string {
+	state := p.secured.ConnectionState()
+	return halibut.TLSInfo{Version: state.Version, CipherSuite: state.CipherSuite}.String()
+}
+
+// isLookup reports whether a name was not resolved.
+func isLookup(err error) bool {
+	var lookup *net.DNSError
+	return errors.As(err, &lookup)
+}
