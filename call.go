@@ -234,7 +234,10 @@ func (c *call) tryListening(ctx context.Context) error {
 		if err != nil {
 			return c.poolError(ctx, err)
 		}
-		c.exchange = exchange.Call{Request: &c.request, Receiver: c, Response: c.responseWait(ctx)}
+		c.exchange = exchange.Call{
+			Request: &c.request, Receiver: c, Response: c.responseWait(ctx),
+			Together: c.client.options.together, EagerNext: c.client.options.eagerNext,
+		}
 		err = conn.Do(ctx, &c.exchange)
 		if err == nil {
 			rt.pool.Put(c.client.to, conn)

@@ -2,7 +2,10 @@ package halibut
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +45,8 @@ type clientOptions struct {
 	response   time.Duration
 	tries      int
 	metadata   map[string]string
+	together   bool
+	eagerNext  bool
 }
 
 // ClientOption is an option of one client.
@@ -65,6 +70,28 @@ func Retries(n int) ClientOption { return func(o *clientOptions) { o.tries = max
 func Metadata(metadata map[string]string) ClientOption {
 	return func(o *clientOptions) { o.metadata = maps.Clone(metadata) }
 }
+
+// PeerAtLeast says that the service is of a .NET release, such as "5.0", or a
+// later one. From 5.0 on NEXT goes with the next request, which saves a round
+// trip a call; older releases would lose the request. A call whose first byte
+// was written so is not safe to retry, and a service that ends a pooled
+// connection at that moment is told apart no longer. Services written in Go
+// need no such option. A release that cannot be read panics.
+func PeerAtLeast(release string) ClientOption {
+	major, _, _ := strings.Cut(release, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil {
+		panic(fmt.Errorf("halibut: PeerAtLeast needs a release such as \"5.0\", and got %q", release))
+	}
+	return func(o *clientOptions) { o.together = n >= 5 }
+}
+
+// EagerNext has the client say NEXT as soon as it has a response, and collect
+// PROCEED while nobody waits: the next call to a .NET service of any release
+// then is one round trip. Such a connection is kept longer
+// (Limits.PoolIdleProceeded). The first call on it is not safe to retry once its
+// first byte was written, although the service may have ended meanwhile.
+func EagerNext() ClientOption { return func(o *clientOptions) { o.eagerNext = true } }
 
 // Client returns a client for an endpoint. It opens nothing; whoever opens the
 // connection, calls are made in the same way.

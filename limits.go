@@ -27,6 +27,7 @@ type Limits struct {
 	ReconnectMax time.Duration // where its doubling ends, before jitter: 2 minutes
 
 	PoolIdle            time.Duration // a client keeps an idle connection: 50 seconds
+	PoolIdleProceeded   time.Duration // one on which EagerNext has had its PROCEED: 3 minutes
 	PoolConnections     int           // open connections of one endpoint: 256
 	PoolIdleConnections int           // idle ones among them: 64
 
@@ -75,6 +76,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.ReconnectMin, 5*time.Second)
 	orDefault(&l.ReconnectMax, 2*time.Minute)
 	orDefault(&l.PoolIdle, 50*time.Second)
+	orDefault(&l.PoolIdleProceeded, 3*time.Minute)
 	orDefault(&l.PoolConnections, 256)
 	orDefault(&l.PoolIdleConnections, 64)
 	orDefault(&l.Unauthenticated, 1000)

@@ -23,7 +23,6 @@ type restarts struct {
 	ran     sync.Map
 	twice   atomic.Int64
 
-	mu              sync.Mutex
 	client, service *halibut.Runtime
 	ended           sync.WaitGroup
 	caller          atomic.Pointer[halibut.Client]

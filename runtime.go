@@ -184,7 +184,7 @@ func (rt *Runtime) configureExchange() {
 	}
 	shared.Reader.Budget = wire.NewBudget(shared.Reader.Limits)
 	rt.calling, rt.answering, rt.passing, rt.polling = shared, shared, shared, shared
-	rt.calling.Timeouts.Idle = l.PoolIdle
+	rt.calling.Timeouts.Idle, rt.calling.Timeouts.IdleProceeded = l.PoolIdle, l.PoolIdleProceeded
 	rt.answering.Timeouts.Request, rt.answering.Timeouts.Next = l.NextRequest, l.NextRequest
 	rt.polling.Timeouts.Request = l.PollRequest
 }

@@ -51,6 +51,12 @@ type Call struct {
 	// Untyped says that the receiver cannot know which husks are data streams:
 	// all that may be are then read, up to the next control line.
 	Untyped bool
+	// Together has NEXT go with the request, for a peer that is known to take
+	// it so: releases from 5.0 on do.
+	Together bool
+	// EagerNext has NEXT said as soon as the response is there, so that the next
+	// call on the connection need not wait for PROCEED. Every release takes it.
+	EagerNext bool
 	// Response stands in for the limit for the response's first byte; zero
 	// leaves it as configured, negative is none.
 	Response time.Duration
@@ -113,7 +119,7 @@ func (c *Client) Err() error { return c.cause() }
 // closed by everything but success and an error of encoding. Errors are
 // *CallError.
 func (c *Client) Do(ctx context.Context, call *Call) error {
-	if err := c.makeReady(ctx); err != nil {
+	if err := c.makeReady(ctx, call.Together); err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
 	line := c.lineDue
@@ -138,7 +144,7 @@ func (c *Client) Do(ctx context.Context, call *Call) error {
 
 // SendNull sends the null request, which keeps a polling connection in use.
 func (c *Client) SendNull(ctx context.Context) error {
-	if err := c.makeReady(ctx); err != nil {
+	if err := c.makeReady(ctx, false); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -158,11 +164,12 @@ func (c *Client) SendNull(ctx context.Context) error {
 
 // Ready waits until the next request may be written. A polling service's
 // connection takes part in nothing else until then.
-func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx) }
+func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx, false) }
 
 // makeReady brings the connection to where a request may be written: by NEXT
-// and PROCEED where this side dialled.
-func (c *Client) makeReady(ctx context.Context) error {
+// and PROCEED where this side dialled. together leaves NEXT to go with the
+// request.
+func (c *Client) makeReady(ctx context.Context, together bool) error {
 	c.mu.Lock()
 	switch {
 	case c.err != nil:
@@ -171,7 +178,7 @@ func (c *Client) makeReady(ctx context.Context) error {
 	case c.state == ready:
 		c.mu.Unlock()
 		return nil
-	case c.state == nextDue && c.both.pipelining:
+	case c.state == nextDue && (together || c.both.pipelining):
 		c.state, c.lineDue = ready, lineNext
 		c.mu.Unlock()
 		return nil
@@ -404,7 +411,7 @@ func (c *Client) control() error {
 			return err
 		}
 	case line == wire.Proceed && !c.polling && state == awaitProceed:
-		c.expect(c.config.Timeouts.Idle)
+		c.expect(c.config.Timeouts.IdleProceeded)
 	default:
 		return unexpectedLine(state, line)
 	}
@@ -529,9 +536,9 @@ func (c *Client) finish(call *Call) error {
 		next, limit = awaitNext, c.config.Timeouts.Control
 	case c.late != nil && c.both.pipelining:
 		next = ready
-	case c.late != nil:
-		// Frames that nobody asked for may follow, and their sender may wait in
-		// a write until they are taken. NEXT at once makes sure that a line is due.
+	case c.late != nil || (call.EagerNext && !c.both.pipelining):
+		// For frames that nobody asked for, whose sender may wait in a write until
+		// they are taken, NEXT makes sure that a line is due.
 		next, limit = awaitProceed, c.config.Timeouts.Control
 	}
 	c.mu.Lock()
@@ -542,7 +549,7 @@ func (c *Client) finish(call *Call) error {
 	call.answered = true
 	c.mu.Unlock()
 	c.expect(limit)
-	if c.late != nil && !c.polling {
+	if next == awaitProceed || next == ready {
 		if _, err := c.write(lineNext); err != nil {
 			return err
 		}

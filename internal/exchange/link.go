@@ -28,6 +28,10 @@ type Timeouts struct {
 	Request  time.Duration // the first byte of a request
 	Next     time.Duration // NEXT or END after a response that this side sent
 	Idle     time.Duration // a client's connection between two calls
+
+	// IdleProceeded stands in for Idle where PROCEED was collected already: the
+	// service then waits longer.
+	IdleProceeded time.Duration
 }
 
 // Config is what the conversations of one runtime share.
