@@ -22,11 +22,7 @@ func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, 
 	if serverName == "" {
 		serverName = to.ServerName()
 	}
-	if to.Proxy() != nil {
-		return nil, Peer{}, &Error{Code: CodeConnect, Outcome: NotSent, Phase: PhaseConnecting, Endpoint: to.String(),
-			Message: "the endpoint names a proxy, and proxies are not supported yet"}
-	}
-	conn, err := dial.TCP(ctx, to.Addr(), rt.limits.Connect, rt.options.DialContext)
+	conn, err := rt.dialTCP(ctx, to)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			err = fmt.Errorf("no connection within %s (Limits.Connect): %w", rt.limits.Connect, err)
@@ -78,11 +74,14 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		protocol    *wire.ProtocolError
 		limit       *wire.LimitError
 		lookup      *net.DNSError
+		proxy       *dial.ProxyError
 	)
 	switch {
 	case ctx.Err() != nil:
 		e.Code, e.Message = contextCode(ctx), "gave up while connecting: "+ctx.Err().Error()
 		e.cause = contextCause(ctx)
+	case errors.As(err, &proxy):
+		e.Message, e.Hint = err.Error(), proxy.Advice
 	case errors.As(err, &mismatch):
 		e.Code, e.Expected, e.Received = CodeUntrusted, mismatch.Expected, mismatch.Received
 		e.Message = mismatch.Error()
@@ -127,13 +126,14 @@ func lasting(err error) bool {
 		lookup      *net.DNSError
 		mismatch    *unexpectedCertificateError
 		certificate *mutualtls.CertificateError
+		proxy       *dial.ProxyError
 	)
 	if errors.Is(err, exchange.ErrRefused) {
 		return false // another connection may lead to the peer's successor
 	}
 	return !errors.As(err, &e) || e.Outcome != NotSent ||
 		errors.As(err, &mismatch) || errors.As(err, &certificate) ||
-		(errors.As(err, &lookup) && lookup.IsNotFound) ||
+		(errors.As(err, &lookup) && lookup.IsNotFound) || (errors.As(err, &proxy) && proxy.Lasts) ||
 		e.Code == CodeCanceled || e.Code == CodeDeadline || e.Code == CodeClosed || e.Code == CodeProtocol ||
 		e.Code == CodeTypeNotAllowed || e.Code == CodeLimit || e.Code == CodeStream
 }

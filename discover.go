@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/mutualtls"
 )
 
@@ -49,7 +48,7 @@ func (rt *Runtime) Discover(ctx context.Context, u *url.URL) (Discovered, error)
 	}
 	defer done()
 	begun := time.Now()
-	conn, err := dial.TCP(ctx, to.Addr(), rt.limits.Connect, rt.options.DialContext)
+	conn, err := rt.dialTCP(ctx, to)
 	if err != nil {
 		return Discovered{}, rt.connectError(ctx, to, nil, err)
 	}

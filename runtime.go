@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -54,8 +55,16 @@ type Options struct {
 	GetClientCertificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 	// MinTLS is the lowest TLS version, tls.VersionTLS12 where it is zero.
 	MinTLS uint16
-	// DialContext opens connections in place of a net.Dialer.
+	// DialContext opens connections in place of a net.Dialer, also to proxies.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Proxy names the proxy for an endpoint that is dialled and names none by
+	// itself ([Endpoint.WithProxy]); nil is none. [ProxyFromEnvironment] is one.
+	// A proxy is http, https or socks5, resolves the peer's name, and sees
+	// nothing of what is said: TLS with the peer runs through it.
+	Proxy func(to Endpoint) (*url.URL, error)
+	// ProxyTLS verifies proxies that are reached over TLS (https). Nil trusts the
+	// system's roots.
+	ProxyTLS *tls.Config
 }
 
 // Runtime is one side of Halibut: it makes calls, offers services, or both, on
