@@ -244,13 +244,11 @@ const (
 // answerCalls answers a client's calls until its connection ends.
 func (a *accepted) answerCalls(ctx context.Context, session *exchange.Session) {
 	err := exchange.ErrMethodGone // unless Serve returns
-	defer func() { a.ended("client left", err) }()
+	defer func() {
+		a.reason = err
+		logEnd(a.log, "client left", err)
+	}()
 	err = a.rt.runService(ctx, session.Service(&a.rt.answering, (*handler)(a.rt)))
-}
-
-func (a *accepted) ended(message string, err error) {
-	a.reason = err
-	logEnd(a.log, message, err)
 }
 
 // runService answers requests on a connection until it ends.
