@@ -110,7 +110,7 @@ func (p *probe) identify(ctx context.Context, self wire.Identity) (time.Duration
 	return p.timed(ctx, func(ctx context.Context) error {
 		return p.exchange(ctx, func() (err error) {
 			if _, err = p.secured.Write(opening); err == nil {
-				p.peer, err = p.reader.ReadIdentity()
+				p.peer, err = p.readIdentity()
 			}
 			if err != nil && rejection(err) {
 				err = fmt.Errorf("%w: %w", errRejected, err)
@@ -118,6 +118,18 @@ func (p *probe) identify(ctx context.Context, self wire.Identity) (time.Duration
 			return err
 		})
 	})
+}
+
+// readIdentity quotes what stands there if it is no identity.
+func (p *probe) readIdentity() (wire.Identity, error) {
+	if head, err := p.reader.Peek(3); err == nil && string(head) != "MX-" {
+		line, err := p.reader.ReadLine()
+		if err != nil {
+			line = string(head)
+		}
+		return wire.Identity{}, &wire.ProtocolError{Expected: "the identity of a server", Found: fmt.Sprintf("%q", shortened(line))}
+	}
+	return p.reader.ReadIdentity()
 }
 
 // exchange writes and reads until it is done or ctx ends.
@@ -241,7 +253,7 @@ func (p *probe) close() {
 func (p *probe) identified() bool { return p.peer.Role != 0 }
 
 // callingIdentity is what a caller says about itself.
-var callingIdentity = wire.Identity{Role: wire.RoleClient}
+var callingIdentity = wire.Identity{Role: wire.RoleClient, Words: []string{"go/1"}}
 
 // newProbe makes a probe of what a command line says.
 func (f *peerFlags) newProbe(to halibut.Endpoint, cert tls.Certificate) (*probe, error) {
