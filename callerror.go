@@ -66,16 +66,17 @@ func queueError(ctx context.Context, err error) error {
 	if errors.As(err, &failed) {
 		e.Addr = failed.Peer.Addr
 		var onConnection *exchange.CallError
-		if errors.As(failed.Err, &onConnection) {
+		switch {
+		case errors.Is(err, queue.ErrNotCollected): // whatever it came back from
+		case errors.As(failed.Err, &onConnection): // who wrote it knows how much
 			inner := exchangeError(ctx, onConnection)
 			e.Code, e.Message = inner.Code, inner.Message
 			e.Outcome, e.Phase = inner.Outcome, inner.Phase
-		}
-		switch {
-		case failed.Stage == queue.Collected:
-			e.Outcome, e.Phase = NotSent, PhaseCollected
-		case failed.Stage == queue.Started && e.Outcome == NotSent:
+		case failed.Stage.Sent():
 			e.Outcome, e.Phase = Unknown, PhaseSent
+		}
+		if failed.Stage == queue.Collected {
+			e.Phase = PhaseCollected
 		}
 	}
 	switch {

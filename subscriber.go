@@ -141,9 +141,13 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 	return err
 }
 
-// mayGoElsewhere reports whether the service certainly has not run the request
-// and the connection is of no more use.
+// mayGoElsewhere reports whether the service certainly has not run the request,
+// the connection is of no more use, and the request itself is not why.
 func (s *subscriber) mayGoElsewhere(failed *exchange.CallError) bool {
+	var source *wire.StreamError
+	if errors.As(failed, &source) {
+		return false
+	}
 	return s.connection.Err() != nil && (failed.Stage == exchange.Preparing || failed.Stage == exchange.Refused)
 }
 
