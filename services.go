@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"github.com/halibut-go/halibut/wire"
 )
 
 // Services are the services that a runtime offers to its peers. The zero value
@@ -192,17 +194,15 @@ func newMethod(service, name string, fn reflect.Value, implemented string) (*met
 	return m, nil
 }
 
-// checkTravels refuses the kinds of types that no codec could ever write.
+// checkTravels refuses types that no codec could ever write.
 func checkTravels(t reflect.Type) error {
-	switch t.Kind() {
-	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128, reflect.Uintptr:
-		return fmt.Errorf("a %s cannot travel", t)
-	case reflect.Interface:
-		if t.NumMethod() > 0 && t.Implements(errorType) {
-			return errors.New("an error is returned as the last result, it cannot travel otherwise")
-		}
+	switch {
+	case t == readerType:
+		return errors.New("an io.Reader over the connection can only be the last parameter; use *DataStream")
+	case t.Kind() == reflect.Interface && t.NumMethod() > 0 && t.Implements(errorType):
+		return errors.New("an error is returned as the last result, it cannot travel otherwise")
 	}
-	return nil
+	return wire.CheckType(t)
 }
 
 func (m *method) sameParams(other *method) bool {
