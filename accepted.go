@@ -36,9 +36,7 @@ type accepted struct {
 func (s *server) open(ctx context.Context, conn net.Conn) {
 	defer s.leave()
 	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
-	if err := dial.Tune(conn); err != nil {
-		a.log.Debug("keep-alive could not be set", "error", err) // a connection that is closed already tells when it is read
-	}
+	_ = dial.Tune(conn) // a connection that is closed already tells when it is read
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	forget := a.rt.watchDrain(a)
 	converse, err := a.identify(ctx)

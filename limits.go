@@ -21,6 +21,7 @@ type Limits struct {
 	NextRequest time.Duration // a listening service's wait for NEXT or a request: 10 minutes
 	PollRequest time.Duration // a polling service's wait for a request or null request: 60 seconds
 	NullRequest time.Duration // an idle polling client sends a null request after: 30 seconds
+	NullAnswer  time.Duration // its wait for NEXT after a null request, which comes at once from a service that is there: 40 seconds
 	PickUp      time.Duration // a queued request's wait to be collected: 2 minutes
 
 	ReconnectMin time.Duration // first pause of a polling service that lost its client: 5 seconds
@@ -70,6 +71,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.NextRequest, 10*time.Minute)
 	orDefault(&l.PollRequest, time.Minute)
 	orDefault(&l.NullRequest, 30*time.Second)
+	orDefault(&l.NullAnswer, 40*time.Second)
 	if l.PickUp == 0 {
 		l.PickUp = 2 * time.Minute // negative means the same to the queue
 	}

@@ -195,6 +195,7 @@ func (rt *Runtime) configureExchange() {
 	rt.calling, rt.answering, rt.passing, rt.polling = shared, shared, shared, shared
 	rt.calling.Timeouts.Idle, rt.calling.Timeouts.IdleProceeded = l.PoolIdle, l.PoolIdleProceeded
 	rt.answering.Timeouts.Request, rt.answering.Timeouts.Next = l.NextRequest, l.NextRequest
+	rt.passing.Timeouts.Null = l.NullAnswer
 	rt.polling.Timeouts.Request = l.PollRequest
 }
 

@@ -34,6 +34,7 @@ type Client struct {
 	call        *Call  // the call that waits for its response
 	lineDue     []byte // a control line that goes with the next message
 	proceedOwed bool   // NEXT was said with a request: PROCEED comes before the response
+	nullSent    bool   // NEXT is awaited after a null request
 
 	signal chan struct{} // the reader tells the caller that state or call changed
 	ended  chan struct{} // the reading goroutine is done
@@ -152,9 +153,9 @@ func (c *Client) SendNull(ctx context.Context) error {
 	if c.lineDue != nil {
 		message = append(slices.Clone(c.lineDue), nullRequest...)
 	}
-	c.state, c.lineDue = awaitNext, nil
+	c.state, c.lineDue, c.nullSent = awaitNext, nil, true
 	c.mu.Unlock()
-	c.expect(c.config.Timeouts.Control)
+	c.expect(c.config.Timeouts.Null)
 	if _, err := c.write(message); err != nil {
 		c.fail(err)
 		return err
@@ -322,12 +323,6 @@ func (call *Call) result() error {
 	return nil
 }
 
-func (c *Client) setState(s state) {
-	c.mu.Lock()
-	c.state = s
-	c.mu.Unlock()
-}
-
 func (c *Client) notify() {
 	select {
 	case c.signal <- struct{}{}:
@@ -363,7 +358,7 @@ func (c *Client) waiting() *Call {
 // where it stood.
 func (c *Client) parkError(err error) error {
 	c.mu.Lock()
-	state, call := c.state, c.call
+	state, call, nullSent := c.state, c.call, c.nullSent
 	c.mu.Unlock()
 	timeouts := c.config.Timeouts
 	switch state {
@@ -373,6 +368,9 @@ func (c *Client) parkError(err error) error {
 	case awaitProceed:
 		return readError(err, "PROCEED", timeouts.Control, nameRead)
 	case awaitNext:
+		if nullSent {
+			return readError(err, "NEXT after a null request", timeouts.Null, nameNullAnswer)
+		}
 		return readError(err, "NEXT", timeouts.Control, nameRead)
 	}
 	err = readError(err, "the next call", timeouts.Idle, nameIdle)
@@ -416,7 +414,9 @@ func (c *Client) control() error {
 		return unexpectedLine(state, line)
 	}
 	c.late = nil
-	c.setState(ready)
+	c.mu.Lock()
+	c.state, c.nullSent = ready, false
+	c.mu.Unlock()
 	c.notify()
 	return nil
 }

@@ -25,6 +25,7 @@ type Timeouts struct {
 	Write    time.Duration // a write
 	Control  time.Duration // the control line that follows at once: PROCEED, or NEXT after a response
 	Response time.Duration // the first byte of a response
+	Null     time.Duration // NEXT after a null request that this side sent
 	Request  time.Duration // the first byte of a request
 	Next     time.Duration // NEXT or END after a response that this side sent
 	Idle     time.Duration // a client's connection between two calls
@@ -192,6 +193,7 @@ func (l *link) cause() error {
 // The limits by the names under which their users set them.
 const (
 	nameRead        = "Limits.Read"
+	nameNullAnswer  = "Limits.NullAnswer"
 	nameWrite       = "Limits.Write"
 	nameResponse    = "Limits.Response"
 	nameCall        = "ResponseWait"
