@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -47,6 +48,7 @@ type Service struct {
 
 	cancel    context.CancelCauseFunc // of the method that runs; for the watch
 	stopWatch func()
+	running   atomic.Bool // the method of answerHere
 
 	proceedDue bool // NEXT has come: PROCEED goes with the next response
 
@@ -74,7 +76,11 @@ func (s *Session) Service(config *Config, handler Handler) *Service {
 		handler:  handler,
 		answered: make(chan error, 1),
 	}
-	service.watched.ended, service.stopWatch = service.gone, service.watched.stop
+	service.watched.ended = service.gone
+	service.stopWatch = func() {
+		service.running.Store(false)
+		service.watched.stop()
+	}
 	return service
 }
 
@@ -139,6 +145,7 @@ func (s *Service) serveOne(ctx context.Context) error {
 func (s *Service) answerHere(ctx context.Context, cancel context.CancelCauseFunc, invocation Invocation, request *wire.Request) error {
 	s.expect(0)
 	s.cancel = cancel
+	s.running.Store(true)
 	s.watched.start()
 	if err := s.answer(ctx, invocation, request, s.stopWatch); err != nil {
 		return err
@@ -146,8 +153,12 @@ func (s *Service) answerHere(ctx context.Context, cancel context.CancelCauseFunc
 	return s.awaitLine()
 }
 
-// gone ends the method that runs, in the watching goroutine.
+// gone ends the method that runs, in the watching goroutine. After the method
+// the end of the connection is awaitLine's business.
 func (s *Service) gone(err error) {
+	if !s.running.Load() {
+		return
+	}
 	err = s.between(readError(err, "the end of a method", 0, ""))
 	s.fail(err)
 	s.cancel(err)
