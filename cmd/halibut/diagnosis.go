@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/mutualtls"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -24,6 +25,8 @@ const (
 	verdictRefused             verdict = "refused"
 	verdictFiltered            verdict = "filtered"
 	verdictUnreachable         verdict = "unreachable"
+	verdictProxy               verdict = "proxy"
+	verdictProxyPassword       verdict = "proxy-authentication"
 	verdictNotTLS              verdict = "not-tls"
 	verdictTLSVersion          verdict = "tls-version"
 	verdictTLSFailed           verdict = "tls-failed"
@@ -84,7 +87,10 @@ func diagnoseName(err error) *finding {
 
 // diagnoseConnect explains a connection that was not made.
 func diagnoseConnect(err error) *finding {
+	var proxy *dial.ProxyError
 	switch {
+	case errors.As(err, &proxy):
+		return diagnoseProxy(proxy)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &finding{verdictRefused, "the connection is refused", "The machine is there, and nothing listens at this port: is the service running, is the port right?", err}
 	case isTimeout(err):
@@ -92,6 +98,18 @@ func diagnoseConnect(err error) *finding {
 	default:
 		return &finding{verdictUnreachable, "no connection: " + err.Error(), "Is there a way from this network to that address?", err}
 	}
+}
+
+// diagnoseProxy explains a proxy that did not lead to the peer.
+func diagnoseProxy(err *dial.ProxyError) *finding {
+	f := &finding{verdictProxy, err.Error(), err.Advice, err}
+	if strings.Contains(err.Status, " 407") {
+		f.verdict = verdictProxyPassword
+	}
+	if f.advice == "" && errors.Is(err, syscall.ECONNREFUSED) {
+		f.advice = "Nothing listens at the proxy's address: is it the right one?"
+	}
+	return f
 }
 
 func isTimeout(err error) bool {

@@ -20,6 +20,7 @@ func newDiscoverCommand() *cobra.Command {
 		asJSON    bool
 		acceptNew string
 		timeout   time.Duration
+		proxy     string
 	)
 	cmd := &cobra.Command{
 		Use:   "discover HOST:PORT",
@@ -41,9 +42,13 @@ Compare the pin with what its owner tells you. Nothing is pinned by asking;
 			if acceptNew != "" && !isTerminal(cmd) {
 				return usagef("--accept-new asks before it pins anything, and there is no terminal to ask at")
 			}
+			through, err := parseProxy(proxy)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := withTimeout(cmd.Context(), timeout)
 			defer cancel()
-			found, err := discover(ctx, u)
+			found, err := discover(ctx, u, through)
 			if err != nil {
 				return err
 			}
@@ -60,6 +65,7 @@ Compare the pin with what its owner tells you. Nothing is pinned by asking;
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&acceptNew, "accept-new", "", "ask whether to append the pin to `file`")
+	cmd.Flags().StringVar(&proxy, "proxy", "", proxyUsage)
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this `time`")
 	return cmd
 }

@@ -22,7 +22,7 @@ func newDoctorCommand() *cobra.Command {
 		Use:   "doctor [ENDPOINT]",
 		Short: "Find out why a connection fails",
 		Long: `Takes a connection to https://host:port apart into its steps (name, addresses, TCP,
-TLS, certificate, identification, a call) and says of each whether it went well, or
+proxy, TLS, certificate, identification, a call) and says of each whether it went well, or
 why not and what to do.
 
 With --subscription it connects as a service that polls does. A request that waits
@@ -33,9 +33,9 @@ says why each that comes is refused. Without an ENDPOINT it waits for any, and t
 which certificate and subscription come: nobody is let in.
 
 --json prints each step and the verdict, one of ok, name-not-found, refused,
-filtered, unreachable, not-tls, tls-version, tls-failed, certificate-unreadable,
-intercepted, wrong-certificate, not-trusted, subscription-refused, connection-limit,
-not-halibut, never-polls and call-failed.`,
+filtered, unreachable, proxy, proxy-authentication, not-tls, tls-version, tls-failed,
+certificate-unreadable, intercepted, wrong-certificate, not-trusted,
+subscription-refused, connection-limit, not-halibut, never-polls and call-failed.`,
 		Example: "  halibut doctor https://build-7:10933 -i me --pin 36E0...\n  halibut doctor poll://build-7 -i me --pin 36E0... --listen :10943",
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    d.run,
@@ -106,10 +106,7 @@ func (d *doctor) run(cmd *cobra.Command, args []string) error {
 // examine takes all steps until one fails.
 func (d *doctor) examine(ctx context.Context, p *probe, cert tls.Certificate, self wire.Identity) *finding {
 	d.own(cert)
-	addresses, found := d.resolve(ctx, p)
-	if found == nil {
-		found = d.connect(ctx, p, addresses)
-	}
+	found := d.reach(ctx, p)
 	if found == nil {
 		found = d.handshake(ctx, p)
 	}
@@ -132,6 +129,24 @@ func (d *doctor) own(cert tls.Certificate) {
 		}
 	}
 	d.ok("identity", detail, 0)
+}
+
+// reach opens the connection, through the proxy if there is one: then it is the
+// proxy that resolves the name.
+func (d *doctor) reach(ctx context.Context, p *probe) *finding {
+	if p.proxy != nil {
+		took, err := p.connect(ctx, p.to.Addr())
+		if err != nil {
+			return d.failed("proxy", diagnoseConnect(err), took)
+		}
+		d.ok("proxy", p.proxy.Scheme+"://"+p.proxy.Host+" leads to "+p.to.Addr(), took)
+		return nil
+	}
+	addresses, found := d.resolve(ctx, p)
+	if found != nil {
+		return found
+	}
+	return d.connect(ctx, p, addresses)
 }
 
 func (d *doctor) resolve(ctx context.Context, p *probe) ([]string, *finding) {
@@ -242,6 +257,9 @@ func (d *doctor) whySubscriber(ctx context.Context, p *probe, self wire.Identity
 
 func (d *doctor) letsIn(ctx context.Context, p *probe, self wire.Identity) bool {
 	addr := p.conn.RemoteAddr().String()
+	if p.proxy != nil {
+		addr = p.to.Addr()
+	}
 	p.close()
 	_, _, _, err := p.open(ctx, addr, self)
 	return err == nil

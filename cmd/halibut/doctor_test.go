@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -148,6 +149,11 @@ func TestDoctor(t *testing.T) {
 	web.StartTLS()
 	t.Cleanup(web.Close)
 
+	wantsPassword := serveTCP(t, func(c net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+	})
+	tunnel := serveTCP(t, relayConnect)
 	for _, tt := range []struct {
 		name   string
 		addr   string
@@ -159,6 +165,10 @@ func TestDoctor(t *testing.T) {
 		{"all is well", serveHalibut(t, &halibut.Options{Authorizer: calls}), nil, verdictOK, 0, "as it should"},
 		{"name not found", "no-such-host.invalid:10933", nil, verdictNameNotFound, exitUnreachable, ""},
 		{"refused", refusedListener.Addr().String(), nil, verdictRefused, exitUnreachable, "the connection is refused"},
+		{"through a proxy", serveHalibut(t, &halibut.Options{Authorizer: calls}), []string{"--proxy=http://" + tunnel}, verdictOK, 0, "as it should"},
+		{"proxy wants a password", "build-7.example:10933", []string{"--proxy=http://" + wantsPassword}, verdictProxyPassword, exitUnreachable, "407"},
+		{"no proxy there", "build-7.example:10933", []string{"--proxy=http://" + refusedListener.Addr().String()}, verdictProxy, exitUnreachable, "the proxy cannot be reached"},
+		{"refused behind the proxy", refusedListener.Addr().String(), []string{"--proxy=http://" + tunnel}, verdictProxy, exitUnreachable, "502"},
 		{"plain text", serveTCP(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-OpenSSH_9.6\r\n")); silent(c) }), nil, verdictNotTLS, exitUnreachable, `it answers "SSH-2"`},
 		{"silent", serveTCP(t, func(c net.Conn) { silent(c) }), []string{"--timeout=50ms"}, verdictTLSFailed, exitUnreachable, "says nothing"},
 		{"closed in the handshake", serveTCP(t, func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 100)) }), nil, verdictTLSFailed, exitUnreachable, "closed the connection in the TLS handshake"},
@@ -187,6 +197,29 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// relayConnect is an HTTP proxy.
+func relayConnect(conn net.Conn) {
+	request, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return
+	}
+	target, err := net.Dial("tcp", request.Host)
+	if err != nil {
+		_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+		return
+	}
+	defer target.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	var running sync.WaitGroup
+	running.Go(func() {
+		_, _ = io.Copy(target, conn)
+		_ = target.Close()
+	})
+	_, _ = io.Copy(conn, target)
+	_ = conn.Close()
+	running.Wait()
 }
 
 // identifiesOnly is a peer that lets everybody in and answers no call.

@@ -31,7 +31,7 @@ type peerFlags struct {
 func (f *peerFlags) add(flags *pflag.FlagSet) {
 	f.identity.add(flags)
 	flags.StringArrayVar(&f.pins, "pin", nil, "the certificate that the peer must show, as a `pin`: a thumbprint, or SHA256: and the SHA-256; repeat it for several")
-	flags.StringVar(&f.proxy, "proxy", "", "connect through the proxy at this `URL`")
+	flags.StringVar(&f.proxy, "proxy", "", proxyUsage)
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:"+pollingPort, "where to wait for a poll:// service, an `address`")
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `time`; 0 is 5 minutes for a response, and 2 minutes for a poll:// service to ask")
 	flags.IntVar(&f.retry, "retry", 0, "connect again up to this `number` of times, while it is certain that nothing was called")
@@ -52,15 +52,30 @@ func (f *peerFlags) endpoint(text string) (halibut.Endpoint, error) {
 	if err != nil {
 		return to, &usageError{err}
 	}
-	if f.proxy != "" {
-		u, err := url.Parse(f.proxy)
-		if err != nil || u.Host == "" {
-			return to, usagef("--proxy is no URL: expected for example http://proxy:3128") // it may hold a password
-		}
-		to = to.WithProxy(u)
+	proxy, err := parseProxy(f.proxy)
+	if err != nil {
+		return to, err
+	}
+	if proxy != nil {
+		to = to.WithProxy(proxy)
 	}
 	return to, nil
 }
+
+// parseProxy reads --proxy, nil for nothing.
+func parseProxy(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil, usagef("--proxy is no URL: expected for example http://proxy:3128") // it may hold a password
+	}
+	return u, nil
+}
+
+// proxyUsage: a URL with a password belongs into the environment or the file.
+const proxyUsage = "connect through the proxy at this `URL`; without it HTTPS_PROXY and NO_PROXY are asked"
 
 // connection is a peer that can be called, and what was started for that.
 type connection struct {
@@ -82,7 +97,7 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 	if err != nil {
 		return nil, nil, err
 	}
-	options := &halibut.Options{Limits: halibut.Limits{PickUp: f.timeout}}
+	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Limits: halibut.Limits{PickUp: f.timeout}}
 	if f.verbose {
 		options.Logger = newLog(cmd.ErrOrStderr(), true)
 	}

@@ -117,7 +117,7 @@ func (p *ping) connect(ctx context.Context, probe *probe, own halibut.Pin) error
 		found = diagnoseIdentify(err, own)
 	case probe.conn != nil:
 		found = diagnoseHandshake(err)
-	case isLookup(err):
+	case isLookup(err) && probe.proxy == nil:
 		found = diagnoseName(err)
 	default:
 		found = diagnoseConnect(err)

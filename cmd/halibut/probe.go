@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type probe struct {
 	to    halibut.Endpoint
 	cert  tls.Certificate
 	limit time.Duration // for each step
+	proxy *url.URL      // nil: none is used
 
 	conn    net.Conn
 	secured *tls.Conn
@@ -68,7 +70,11 @@ func (p *probe) timed(ctx context.Context, step func(context.Context) error) (ti
 // connect opens the connection to one address, or through the proxy to the name.
 func (p *probe) connect(ctx context.Context, addr string) (time.Duration, error) {
 	return p.timed(ctx, func(ctx context.Context) (err error) {
-		p.conn, err = dial.TCP(ctx, addr, 0, nil)
+		if p.proxy != nil {
+			p.conn, err = (&dial.Proxy{URL: p.proxy}).Connect(ctx, addr, 0)
+		} else {
+			p.conn, err = dial.TCP(ctx, addr, 0, nil)
+		}
 		return err
 	})
 }
@@ -257,17 +263,21 @@ var callingIdentity = wire.Identity{Role: wire.RoleClient, Words: []string{"go/1
 
 // newProbe makes a probe of what a command line says.
 func (f *peerFlags) newProbe(to halibut.Endpoint, cert tls.Certificate) (*probe, error) {
-	switch {
-	case to.Scheme() != "https":
+	if to.Scheme() != "https" {
 		return nil, usagef("%s: only https:// and poll:// endpoints can be examined", to)
-	case to.Proxy() != nil:
-		return nil, errors.New("endpoints behind a proxy cannot be examined yet")
+	}
+	proxy := to.Proxy()
+	if proxy == nil {
+		var err error
+		if proxy, err = halibut.ProxyFromEnvironment(to); err != nil {
+			return nil, &usageError{err}
+		}
 	}
 	limit := f.timeout
 	if limit <= 0 {
 		limit = 15 * time.Second
 	}
-	return &probe{to: to, cert: cert, limit: limit}, nil
+	return &probe{to: to, cert: cert, limit: limit, proxy: proxy}, nil
 }
 
 // tlsName is what the handshake agreed on.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/halibut-go/halibut"
@@ -14,6 +15,7 @@ import (
 type progress struct {
 	out   *terminal
 	label string
+	begun time.Time // if not zero, rate and time left are shown
 
 	mu      sync.Mutex // the stream reports from its connection's goroutine
 	quarter int
@@ -30,13 +32,13 @@ func (p *progress) report(at halibut.Progress) {
 		p.draw(percent, at)
 	} else if quarter := percent / 25; quarter > p.quarter {
 		p.quarter = quarter
-		p.out.printf("     %s %3d %%  %s of %s\n", p.label, percent, size(at.Bytes), size(at.Size))
+		p.out.printf("     %s %3d %%  %s of %s%s\n", p.label, percent, size(at.Bytes), size(at.Size), p.pace(at))
 	}
 }
 
 func (p *progress) draw(percent int, at halibut.Progress) {
 	head := "     " + p.label + " "
-	tail := fmt.Sprintf(" %3d %%  %s of %s", percent, size(at.Bytes), size(at.Size))
+	tail := fmt.Sprintf(" %3d %%  %s of %s%s", percent, size(at.Bytes), size(at.Size), p.pace(at))
 	if at.Bytes == at.Size {
 		tail = fmt.Sprintf(" 100 %%  %s, being stored", size(at.Size)) // takes a while, too
 	}
@@ -49,6 +51,19 @@ func (p *progress) draw(percent int, at halibut.Progress) {
 	}
 	p.out.printf("\r%s%s%s%s", head, bar, tail, strings.Repeat(" ", max(p.drawn-columns, 0)))
 	p.drawn = columns
+}
+
+// pace is how fast it goes, and how long it will take at that rate.
+func (p *progress) pace(at halibut.Progress) string {
+	took := time.Since(p.begun)
+	if p.begun.IsZero() || at.Bytes == 0 || took <= 0 {
+		return ""
+	}
+	text := ", " + rate(at.Bytes, took)
+	if left := at.Size - at.Bytes; left > 0 {
+		text += ", " + duration(time.Duration(float64(took)/float64(at.Bytes)*float64(left))) + " left"
+	}
+	return text
 }
 
 // done takes the bar away, so that what came of it can stand in its place.

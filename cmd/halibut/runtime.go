@@ -18,12 +18,16 @@ func withTimeout(ctx context.Context, limit time.Duration) (context.Context, con
 
 // discover asks with a runtime that is made for it: the certificate that it has
 // is not shown.
-func discover(ctx context.Context, u *url.URL) (halibut.Discovered, error) {
+func discover(ctx context.Context, u, proxy *url.URL) (halibut.Discovered, error) {
 	cert, err := halibut.GenerateCertificate("halibut discover", &halibut.CertificateOptions{ECDSA: true})
 	if err != nil {
 		return halibut.Discovered{}, err
 	}
-	rt, err := halibut.New(cert, nil)
+	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment}
+	if proxy != nil {
+		options.Proxy = func(halibut.Endpoint) (*url.URL, error) { return proxy, nil }
+	}
+	rt, err := halibut.New(cert, options)
 	if err != nil {
 		return halibut.Discovered{}, err
 	}

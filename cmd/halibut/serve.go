@@ -58,6 +58,7 @@ are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up t
 	flags.StringVar(&s.poll, "poll", "", "ask the client at this `URL` for work")
 	flags.StringVar(&s.subscription, "subscription", "", "ask for work as this `poll://name`")
 	flags.StringArrayVar(&s.pins, "pin", nil, "the certificate of the client at --poll, as a `pin`")
+	flags.StringVar(&s.proxy, "proxy", "", "for --poll: "+proxyUsage)
 	flags.IntVar(&s.connections, "connections", 1, "open up to this `number` of connections to the client")
 	flags.DurationVar(&s.reconnect, "reconnect", 5*time.Second, "wait this `time` before connecting to the client again, doubled up to 2 minutes")
 	flags.StringVar(&s.folder, "folder", "", "offer file transfer into and out of this `folder`")
@@ -73,6 +74,7 @@ type serve struct {
 	trust               []string
 	trustFile           string
 	poll, subscription  string
+	proxy               string
 	pins                []string
 	connections         int
 	reconnect           time.Duration
@@ -105,7 +107,7 @@ func (s *serve) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	rt, err := halibut.New(cert, &halibut.Options{
-		Services: newServices(files), Authorizer: trust.list, Logger: log,
+		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment,
 		Intercept: []halibut.Interceptor{logCalls(log)}, Limits: halibut.Limits{ReconnectMin: s.reconnect},
 	})
 	if err != nil {
@@ -143,7 +145,8 @@ func (s *serve) client() (halibut.Endpoint, error) {
 	if _, err := halibut.ParseEndpoint(s.subscription); err != nil {
 		return to, &usageError{err}
 	}
-	return to, nil
+	proxy, err := parseProxy(s.proxy)
+	return to.WithProxy(proxy), err
 }
 
 func (s *serve) files() (*dropFolder, error) {

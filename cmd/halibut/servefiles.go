@@ -16,32 +16,11 @@ import (
 	"sync"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/contracts/tentacle"
 )
 
-// Names of the services that move files. The first is Octopus Tentacle's, so
-// that the same verbs work with either.
-const (
-	transferContract = "IFileTransferService"
-	dropContract     = "IFileDropService"
-)
-
-// fileTransfer is Tentacle's contract.
-type fileTransfer interface {
-	UploadFile(ctx context.Context, remotePath string, upload *halibut.DataStream) (uploadResult, error)
-	DownloadFile(ctx context.Context, remotePath string) (*halibut.DataStream, error)
-}
-
-// uploadResult says what became of a file.
-type uploadResult struct {
-	FullPath string
-	Hash     string // SHA-1 in lower case
-	Length   int64
-}
-
-// DotNetType is the name by which .NET callers know the type.
-func (uploadResult) DotNetType() string {
-	return "Octopus.Tentacle.Contracts.UploadResult, Octopus.Tentacle.Contracts"
-}
+// dropContract is the service beside Tentacle's own, which has no checksums.
+const dropContract = "IFileDropService"
 
 // fileDrop is what else a folder can do.
 type fileDrop interface {
@@ -110,17 +89,17 @@ func (d *dropFolder) release(size int64) {
 	d.used -= size
 }
 
-// UploadFile implements fileTransfer.
-func (d *dropFolder) UploadFile(ctx context.Context, remotePath string, upload *halibut.DataStream) (result uploadResult, err error) {
+// UploadFile implements tentacle.FileTransferService.
+func (d *dropFolder) UploadFile(ctx context.Context, remotePath string, upload *halibut.DataStream) (result *tentacle.UploadResult, err error) {
 	name, err := dropName(remotePath)
 	if err != nil {
-		return uploadResult{}, err
+		return nil, err
 	}
 	if upload == nil {
-		return uploadResult{}, errors.New("there is no data stream to store")
+		return nil, errors.New("there is no data stream to store")
 	}
 	if err := d.reserve(upload.Size()); err != nil {
-		return uploadResult{}, err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -128,7 +107,7 @@ func (d *dropFolder) UploadFile(ctx context.Context, remotePath string, upload *
 		}
 	}()
 	if _, err := d.root.Lstat(name); err == nil {
-		return uploadResult{}, existsAlready(name)
+		return nil, existsAlready(name)
 	}
 	temporary := uploading + rand.Text()
 	sum, err := d.write(ctx, temporary, upload)
@@ -139,9 +118,9 @@ func (d *dropFolder) UploadFile(ctx context.Context, remotePath string, upload *
 		err = errors.Join(err, told(removed))
 	}
 	if err != nil {
-		return uploadResult{}, err
+		return nil, err
 	}
-	return uploadResult{FullPath: name, Hash: sum, Length: upload.Size()}, nil
+	return &tentacle.UploadResult{FullPath: name, Hash: sum, Length: upload.Size()}, nil
 }
 
 // write stores a stream under a new name and returns its SHA-1.
@@ -210,7 +189,7 @@ func told(err error) error {
 	}
 }
 
-// DownloadFile implements fileTransfer. Like Tentacle it returns null where
+// DownloadFile implements tentacle.FileTransferService. Like Tentacle it returns null where
 // there is no such file.
 func (d *dropFolder) DownloadFile(_ context.Context, remotePath string) (*halibut.DataStream, error) {
 	name, err := dropName(remotePath)

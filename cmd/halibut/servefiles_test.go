@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/contracts/tentacle"
 )
 
 func newTestFolder(t *testing.T, quota int64) (*dropFolder, string) {
@@ -49,7 +50,7 @@ func TestDropFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (uploadResult{"sub/greeting.txt", "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", 5}); stored != want {
+	if want := (tentacle.UploadResult{FullPath: "sub/greeting.txt", Hash: "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", Length: 5}); *stored != want {
 		t.Errorf("stored %+v, want %+v", stored, want)
 	}
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/contracts/tentacle"
 )
 
 // Names of the services to try calls with.
@@ -29,7 +30,7 @@ func newServices(files *dropFolder) *halibut.Services {
 	s.Handle(calculatorContract, "Multiply", func(_ context.Context, a, b int64) (int64, error) { return a * b, nil })
 	s.Handle(calculatorContract, "Divide", divide)
 	if files != nil {
-		halibut.Register[fileTransfer](s, transferContract, files)
+		tentacle.RegisterFileTransferService(s, files)
 		halibut.Register[fileDrop](s, dropContract, files)
 	}
 	return s
