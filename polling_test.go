@@ -206,7 +206,7 @@ func TestBadPollingServices(t *testing.T) {
 
 // TestSilentPollingServices: every wait for one ends with a limit.
 func TestSilentPollingServices(t *testing.T) {
-	limits := halibut.Limits{Response: 7 * time.Second, Read: 5 * time.Second, NullRequest: 2 * time.Second}
+	limits := halibut.Limits{Response: 7 * time.Second, Read: 5 * time.Second, NullRequest: 2 * time.Second, NullAnswer: 4 * time.Second}
 	t.Run("response", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, network *memnet.Network) {
 			s := setting{network: network, limits: limits, client: halibut.Options{Authorizer: pollers(t)}}
@@ -228,8 +228,8 @@ func TestSilentPollingServices(t *testing.T) {
 			peer := dialScripted(t, network, serveOn(t, client, s.listen(t)), certificates()[1])
 			peer.write(asSubscriber)
 			start := time.Now()
-			log.await(t, "WARN polling service left", "nothing came for 5s while waiting for NEXT (Limits.Read)")
-			if waited := time.Since(start); waited != limits.NullRequest+limits.Read {
+			log.await(t, "WARN polling service left", "nothing came for 4s while waiting for NEXT after a null request (Limits.NullAnswer)")
+			if waited := time.Since(start); waited != limits.NullRequest+limits.NullAnswer {
 				t.Errorf("after %s", waited)
 			}
 		})

@@ -232,6 +232,7 @@ func TestShutdownPassesQueuedCallsOn(t *testing.T) {
 			go func() { called <- p.client.Client(p.to).Call(context.Background(), "IEchoService", "Wait", nil) }()
 		}
 		<-running
+		synctest.Wait() // all are queued
 		done := make(chan error, 1)
 		go func() { done <- p.client.Shutdown(context.Background()) }()
 		synctest.Wait()

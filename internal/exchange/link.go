@@ -52,6 +52,10 @@ type link struct {
 	// perRead is the limit of each read; only the reading goroutine uses it.
 	perRead time.Duration
 
+	deadlines sync.Mutex
+	due       time.Time // when the next byte is due where the connection stands; zero: no limit
+	renewed   bool      // a read inside a message has set another deadline
+
 	watched watch // while a method runs
 
 	writing sync.Mutex // held over a write, so that END never splits one
@@ -81,29 +85,48 @@ type deadlineReader struct{ l *link }
 
 func (r deadlineReader) Read(p []byte) (int, error) {
 	if r.l.perRead > 0 {
-		if err := r.l.conn.SetReadDeadline(time.Now().Add(r.l.perRead)); err != nil {
-			return 0, err
-		}
+		r.l.setDeadline(time.Now().Add(r.l.perRead))
 	}
 	return r.l.conn.Read(p)
+}
+
+func (l *link) setDeadline(deadline time.Time) {
+	l.deadlines.Lock()
+	defer l.deadlines.Unlock()
+	l.renewed = true
+	_ = l.conn.SetReadDeadline(deadline) // a closed connection tells the read itself
 }
 
 // expect sets the limit for the next byte. It may be called while the reading
 // goroutine is parked.
 func (l *link) expect(limit time.Duration) {
-	var deadline time.Time
+	l.deadlines.Lock()
+	defer l.deadlines.Unlock()
+	l.due, l.renewed = time.Time{}, false
 	if limit > 0 {
-		deadline = time.Now().Add(limit)
+		l.due = time.Now().Add(limit)
 	}
-	_ = l.conn.SetReadDeadline(deadline) // a closed connection tells the pending read itself
+	_ = l.conn.SetReadDeadline(l.due)
 }
 
-// park waits, under the deadline that was set last, until a byte is there.
+// expectAsBefore takes up the wait that something else came into, such as a
+// line before the response.
+func (l *link) expectAsBefore() {
+	l.deadlines.Lock()
+	defer l.deadlines.Unlock()
+	if l.renewed {
+		l.renewed = false
+		_ = l.conn.SetReadDeadline(l.due)
+	}
+}
+
+// park waits, under the limit that was set last, until a byte is there.
 func (l *link) park() error {
 	if err := l.watched.wait(); err != nil {
 		return err
 	}
 	l.perRead = 0
+	l.expectAsBefore()
 	if err := l.reader.Wait(); err != nil {
 		return err
 	}
