@@ -14,6 +14,10 @@
 //		}
 //	}
 //
+// What a program does when connections fail is tested with FaultyDialler and
+// FaultyListener, which take the place of a runtime's dialler or listener:
+// their connections are delayed, cut, reset, stalled or lost where a test says.
+//
 // No socket is opened and no real time is needed, so that a pair also works in
 // the bubbles of testing/synctest, where waits of minutes end at once.
 package halibuttest

@@ -226,6 +226,8 @@ func (s *stream) write(p []byte) (written int, err error) {
 	}()
 	for {
 		switch {
+		case written > 0 && written == len(p):
+			return written, nil
 		case s.writeErr != nil:
 			return written, s.writeErr
 		case s.wasReset:
