@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": startProgram, "await": awaitOutput, "interrupt": interruptProgram, "hangup": hangUpProgram,
+			"start": startProgram, "await": awaitOutput, "interrupt": interruptProgram, "finish": finishProgram, "hangup": hangUpProgram,
 		},
 	})
 }

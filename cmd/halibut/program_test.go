@@ -123,19 +123,23 @@ func awaitOutput(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// interruptProgram is "[!] interrupt NAME": it interrupts the program unless it has ended,
-// waits for its end, and keeps what it wrote in NAME.stdout and NAME.stderr. Its
-// exit status must be 0, or with ! another one.
+// interruptProgram is "[!] interrupt NAME": Ctrl-C, and then as finish.
 func interruptProgram(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: [!] interrupt NAME")
 	}
-	p := programOf(ts, args[0])
-	select {
-	case <-p.ended:
-	default:
-		_ = p.cmd.Process.Signal(os.Interrupt)
+	_ = programOf(ts, args[0]).cmd.Process.Signal(os.Interrupt)
+	finishProgram(ts, neg, args)
+}
+
+// finishProgram is "[!] finish NAME": it waits for the program's end, and keeps
+// what it wrote in NAME.stdout and NAME.stderr. Its exit status must be 0, or
+// with ! another one.
+func finishProgram(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] finish NAME")
 	}
+	p := programOf(ts, args[0])
 	select {
 	case <-p.ended:
 	case <-time.After(20 * time.Second):
