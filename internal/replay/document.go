@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"regexp"
@@ -116,9 +117,18 @@ func (d Document) WithID(id string) []byte {
 			doc = bson.AppendValue(doc, name, it.Value())
 		}
 	}
-	doc = bson.End(bson.End(doc, inner), outer)
-	var deflated bytes.Buffer
-	w, err := flate.NewWriter(&deflated, flate.DefaultCompression)
+	return deflated(bson.End(bson.End(doc, inner), outer))
+}
+
+// deflated is compressed where that is worth its price: a compressor is large.
+func deflated(doc []byte) []byte {
+	const stored = 8 << 10 // fits into one stored block
+	if n := uint16(len(doc)); len(doc) < stored {
+		head := binary.LittleEndian.AppendUint16([]byte{1}, n)
+		return append(binary.LittleEndian.AppendUint16(head, ^n), doc...)
+	}
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.DefaultCompression)
 	if err == nil {
 		_, err = w.Write(doc)
 	}
@@ -128,7 +138,7 @@ func (d Document) WithID(id string) []byte {
 	if err != nil {
 		panic(err) // the level is right, and a buffer takes everything
 	}
-	return deflated.Bytes()
+	return out.Bytes()
 }
 
 // Comparable is the document as text, a line a value: without id, activityId,

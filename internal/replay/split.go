@@ -12,11 +12,12 @@ import (
 
 // Splitter takes apart what one side of a connection writes.
 type Splitter struct {
-	in      tape
-	dialler bool
-	opened  int              // preamble and identity that were read
-	husks   map[huskKey]bool // of the message before; true once its frame has come
-	rest    *Item            // to be returned next
+	in       tape
+	dialler  bool
+	inflater io.Reader
+	opened   int              // preamble and identity that were read
+	husks    map[huskKey]bool // of the message before; true once its frame has come
+	rest     *Item            // to be returned next
 }
 
 type huskKey = [16]byte
@@ -177,7 +178,12 @@ func (s *Splitter) kind() (Kind, error) {
 // message reads a message and the frames of its streams. What is incomplete
 // comes with an error.
 func (s *Splitter) message() (Item, error) {
-	inflated, err := io.ReadAll(flate.NewReader(&s.in))
+	if s.inflater == nil {
+		s.inflater = flate.NewReader(&s.in)
+	} else if err := s.inflater.(flate.Resetter).Reset(&s.in, nil); err != nil {
+		return Item{}, err
+	}
+	inflated, err := io.ReadAll(s.inflater)
 	if err != nil {
 		return Item{}, err
 	}
