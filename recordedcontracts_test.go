@@ -36,6 +36,9 @@ var (
 // whose type is not given by their place.
 func AddRecordedContract(service string, contract RecordedContract, types map[string]reflect.Type) {
 	contract.methods = methodsOf(contract.Client)
+	for i := range contract.methods {
+		contract.methods[i].contract = &contract
+	}
 	recordedContracts[service] = &contract
 	for name, t := range types {
 		recordedTypes[name] = t
@@ -92,7 +95,6 @@ func recordedMethodOf(call replay.Call, args []bson.Value) *recordedMethod {
 	var counted []*recordedMethod
 	for i := range contract.methods {
 		m := &contract.methods[i]
-		m.contract = contract
 		if m.name == call.Method && len(m.params) == len(args) {
 			counted = append(counted, m)
 		}

@@ -10,12 +10,16 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
 	"github.com/halibut-go/halibut/internal/memnet"
 	"github.com/halibut-go/halibut/internal/replay"
 )
+
+// raceDetector: everything takes ten times as long under it.
+var raceDetector bool
 
 // recordings are all recorded flows. A file that is added to a folder is
 // replayed without a change here.
@@ -96,19 +100,32 @@ func loadExceptions(t testing.TB) exceptions {
 
 // find returns whether a call is excepted.
 func (list exceptions) find(f *replay.Flow, call replay.Call, kind string) bool {
-	found := false
+	covering := list.covering(f, call, kind)
+	for e, name := range covering {
+		e.used[name] = true
+	}
+	return len(covering) > 0
+}
+
+// covering are the exceptions of a call, each with the name that fits.
+func (list exceptions) covering(f *replay.Flow, call replay.Call, kind string) map[*exception]string {
+	covering := make(map[*exception]string)
 	for _, e := range list {
 		if fits, err := path.Match(e.Flows, f.File); err != nil || !fits || e.Kind != kind {
 			continue
 		}
 		for _, name := range e.Calls {
 			if name == call.Method || name == call.Method+" ("+call.Note+")" {
-				e.used[name] = true
-				found = true
+				covering[e] = name
 			}
 		}
 	}
-	return found
+	return covering
+}
+
+// excepts is find for tests that do not look for exceptions that are not needed.
+func (list exceptions) excepts(f *replay.Flow, call replay.Call, kind string) bool {
+	return len(list.covering(f, call, kind)) > 0
 }
 
 // unused are the exceptions that no call took.
@@ -200,6 +217,15 @@ func responseTo(items []replay.Item, request int) int {
 		}
 	}
 	return -1
+}
+
+// beforeCall are the items before a request and what leads to it: a client
+// that dialled says NEXT when it has a call, and not before.
+func beforeCall(f *replay.Flow, items []replay.Item, request int) int {
+	for !f.Polling() && items[request-1].Kind == replay.Line {
+		request--
+	}
+	return request
 }
 
 // disposal is the place where the recorded programs began to stop, or the end.
@@ -304,7 +330,7 @@ func (l *pipeListener) Addr() net.Addr { return memnet.Addr("replay:10943") }
 var everybody = AuthorizerFunc(func(context.Context, Peer) error { return nil })
 
 func newStage(t testing.TB, f *replay.Flow, pipe func() (net.Conn, net.Conn)) *stage {
-	return &stage{t: t, flow: f, pipe: pipe, skipped: make(map[int]bool)}
+	return &stage{t: t, flow: f, pipe: pipe, skipped: make(map[int]bool), errs: make(map[int]error)}
 }
 
 // stage is where one recording is replayed: the connections of it that are
@@ -316,11 +342,13 @@ type stage struct {
 	players  []*replay.Player
 	wrap     func(number int, ours net.Conn) net.Conn // nil: as it is
 	playing  sync.WaitGroup
-	tolerant bool // players may fail
+	tolerant bool          // players may fail
+	gate     chan struct{} // not nil: only the first connection is open before it is closed
 
 	mu      sync.Mutex
 	next    int
-	skipped map[int]bool // connections that nobody needs
+	skipped map[int]bool  // connections that nobody needs
+	errs    map[int]error // of the players that have ended
 }
 
 // open starts the next player and returns our end of its connection. It is
@@ -328,7 +356,7 @@ type stage struct {
 func (s *stage) open() (net.Conn, bool) {
 	s.mu.Lock()
 	number := s.next
-	if number == len(s.players) {
+	if number == len(s.players) || number > 0 && !s.gateIsOpen() {
 		s.mu.Unlock()
 		return nil, false
 	}
@@ -336,9 +364,13 @@ func (s *stage) open() (net.Conn, bool) {
 	s.mu.Unlock()
 	ours, theirs := s.pipe()
 	s.playing.Go(func() {
-		if err := s.players[number].Run(theirs); err != nil && !s.tolerant {
+		err := s.players[number].Run(theirs)
+		if err != nil && !s.tolerant {
 			s.t.Errorf("connection %d: %v", number+1, err)
 		}
+		s.mu.Lock()
+		s.errs[number] = err
+		s.mu.Unlock()
 	})
 	if s.wrap != nil {
 		ours = s.wrap(number, ours)
@@ -346,11 +378,33 @@ func (s *stage) open() (net.Conn, bool) {
 	return ours, true
 }
 
-// dial opens connections for a side that dials. After the last one it waits
-// until nobody wants one any more.
+// errorOf is what a player that has ended found.
+func (s *stage) errorOf(number int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.errs[number]
+}
+
+func (s *stage) gateIsOpen() bool {
+	if s.gate == nil {
+		return true
+	}
+	select {
+	case <-s.gate:
+		return true
+	default:
+		return false
+	}
+}
+
+// dial opens connections for a side that dials. When there are no more of them
+// it waits until nobody wants one; at a gate it is refused.
 func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if conn, ok := s.open(); ok {
 		return conn, nil
+	}
+	if !s.gateIsOpen() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	<-ctx.Done()
 	return nil, ctx.Err()
@@ -359,7 +413,14 @@ func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // connectAll opens the connections to a listener, each when the one before has
 // ended.
 func (s *stage) connectAll(l *pipeListener) {
-	for _, player := range s.players {
+	for number, player := range s.players {
+		if number > 0 && s.gate != nil {
+			select {
+			case <-s.gate:
+			case <-l.closed:
+				return
+			}
+		}
 		conn, _ := s.open()
 		if !l.connect(conn) {
 			return

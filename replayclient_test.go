@@ -55,7 +55,7 @@ func (r *clientReplay) cast() {
 		items := r.flow.Connections[call.connection].Items
 		if call.isCut(items) {
 			r.requireException(call, notMade)
-			until[call.connection] = r.before(items, call.request)
+			until[call.connection] = items[:beforeCall(r.flow, items, call.request)]
 		} else if at, cut := r.refused(call, items); cut {
 			until[call.connection] = items[:at+1]
 		}
@@ -81,15 +81,6 @@ func (r *clientReplay) requireException(call plannedCall, kind string) {
 // value is missing in it.
 func (c plannedCall) isCut(items []replay.Item) bool {
 	return len(items[c.request].Params()) != len(c.Args)
-}
-
-// before are the items before a request and what leads to it.
-func (r *clientReplay) before(items []replay.Item, request int) []replay.Item {
-	at := request
-	for r.ours && items[at-1].Kind == replay.Line {
-		at-- // NEXT is said when there is a call, and not before
-	}
-	return items[:at]
 }
 
 // refused reports whether the recorded caller closed the connection because of

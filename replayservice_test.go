@@ -25,7 +25,7 @@ type serviceReplay struct {
 func replayService(t *testing.T, f *replay.Flow, pipe func() (net.Conn, net.Conn), list exceptions) {
 	r := &serviceReplay{stage: newStage(t, f, pipe), list: list, calls: plan(t, f), ours: f.Polling()}
 	r.cast()
-	stop := r.start(&Options{Services: recordedServices(f)})
+	stop := r.start(&Options{Services: recordedServices(f, newRecordedAnswers(f))})
 	r.dispose()
 	stop()
 	r.judgeLeniency()
@@ -145,9 +145,8 @@ func (r *serviceReplay) dispose() {
 // registered by the code that was generated for its contract. Their
 // implementations answer what the recorded service answered, and what they were
 // given where it refused to take it.
-func recordedServices(f *replay.Flow) *Services {
+func recordedServices(f *replay.Flow, answers *recordedAnswers) *Services {
 	s := new(Services)
-	answers := newRecordedAnswers(f)
 	for _, call := range f.Calls {
 		contract := recordedContracts[call.Service]
 		if contract != nil && s.find(call.Service) == nil && answers.offered(call.Service) {

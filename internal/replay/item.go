@@ -71,6 +71,16 @@ func (i Item) IsRequest() bool { return i.Kind == Message && i.Method() != "" }
 // IsResponse reports whether the item is a response.
 func (i Item) IsResponse() bool { return i.Kind == Message && !i.IsNull() && i.Method() == "" }
 
+// IsWhole reports whether the streams of a message have come.
+func (i Item) IsWhole() bool {
+	for _, husk := range i.Husks() {
+		if _, came := i.stream(husk.ID); !came {
+			return false
+		}
+	}
+	return true
+}
+
 // stream is the content of the stream with this id.
 func (i Item) stream(id [16]byte) ([]byte, bool) {
 	for _, f := range i.Frames {

@@ -1,0 +1,5 @@
+//go:build race
+
+package halibut
+
+func init() { raceDetector = true }
