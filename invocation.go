@@ -97,7 +97,7 @@ func (inv *invocation) misfit(overloads []*method, raw []wire.Raw, i int, err er
 			Details: typeNotAllowedMarker + err.Error(),
 		}
 	}
-	refused := undecided(overloads, raw)
+	refused := inv.rt.undecided(overloads, raw)
 	refused.Message += fmt.Sprintf("argument %d does not fit: %v\n", i+1, err)
 	return refused
 }
@@ -113,7 +113,7 @@ func (rt *Runtime) choose(overloads []*method, raw []wire.Raw) (*method, *wire.S
 	}
 	switch len(counted) {
 	case 0:
-		return nil, undecided(overloads, raw)
+		return nil, rt.undecided(overloads, raw)
 	case 1:
 		return counted[0], nil // what its arguments lack is told by decoding them
 	}
@@ -130,13 +130,13 @@ func (rt *Runtime) choose(overloads []*method, raw []wire.Raw) (*method, *wire.S
 	case len(exact) == 1:
 		return exact[0], nil
 	case len(exact) > 1:
-		return nil, ambiguous(exact, raw)
+		return nil, rt.ambiguous(exact, raw)
 	case len(liberal) == 1:
 		return liberal[0], nil
 	case len(liberal) > 1:
-		return nil, ambiguous(liberal, raw)
+		return nil, rt.ambiguous(liberal, raw)
 	default:
-		return nil, undecided(counted, raw)
+		return nil, rt.undecided(counted, raw)
 	}
 }
 

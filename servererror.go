@@ -138,19 +138,19 @@ func methodNotFound(s *service, name string) *wire.ServerError {
 	return &wire.ServerError{Message: message, Details: typeMethodNotFound + ": " + message, Type: typeMethodNotFound}
 }
 
-func ambiguous(matches []*method, raw []wire.Raw) *wire.ServerError {
-	return ambiguousMatch("More than one possible match for the requested service method was found given the argument types. The matches were:", matches, raw)
+func (rt *Runtime) ambiguous(matches []*method, raw []wire.Raw) *wire.ServerError {
+	return rt.ambiguousMatch("More than one possible match for the requested service method was found given the argument types. The matches were:", matches, raw)
 }
 
-func undecided(candidates []*method, raw []wire.Raw) *wire.ServerError {
-	return ambiguousMatch("Could not decide which candidate to call out of the following methods:", candidates, raw)
+func (rt *Runtime) undecided(candidates []*method, raw []wire.Raw) *wire.ServerError {
+	return rt.ambiguousMatch("Could not decide which candidate to call out of the following methods:", candidates, raw)
 }
 
-func ambiguousMatch(text string, methods []*method, raw []wire.Raw) *wire.ServerError {
+func (rt *Runtime) ambiguousMatch(text string, methods []*method, raw []wire.Raw) *wire.ServerError {
 	var b strings.Builder
 	b.WriteString(text)
 	for _, m := range methods {
-		b.WriteString("\n - " + m.dotNetSignature())
+		b.WriteString("\n - " + m.dotNetSignature(rt.codec))
 	}
 	b.WriteString("\nThe request arguments were:\n" + wire.ArgumentTypeNames(raw) + "\n")
 	return &wire.ServerError{
@@ -161,18 +161,10 @@ func ambiguousMatch(text string, methods []*method, raw []wire.Raw) *wire.Server
 }
 
 // dotNetSignature prints a method as .NET would print its asynchronous twin.
-func (m *method) dotNetSignature() string {
-	result := "System.Threading.Tasks.Task"
-	if m.result != nil {
-		result += "`1[" + wire.DotNetTypeName(m.result) + "]"
+func (m *method) dotNetSignature(c *wire.Codec) string {
+	params := m.params
+	if m.live {
+		params = append(params[:len(params)-1:len(params)-1], reflect.TypeFor[*wire.DataStream]())
 	}
-	params := make([]string, 0, len(m.params)+1)
-	for _, p := range m.params {
-		if p == readerType {
-			p = reflect.TypeFor[*wire.DataStream]()
-		}
-		params = append(params, wire.DotNetTypeName(p))
-	}
-	params = append(params, "System.Threading.CancellationToken")
-	return fmt.Sprintf("%s %sAsync(%s)", result, m.name, strings.Join(params, ", "))
+	return c.DotNetSignature(m.name, params, m.result)
 }

@@ -21,6 +21,7 @@ import (
 type Services struct {
 	mu     sync.RWMutex
 	byName map[string]*service // by the name as registered, and by it in lower case
+	dotNet map[string]bool     // names in lower case, see RequireDotNet
 }
 
 // service is one registered service.
@@ -51,7 +52,8 @@ func (s *Services) Handle(service, method string, fn any) {
 }
 
 // Check tells what Handle would refuse: an empty name, a function of another
-// shape, a type that cannot travel, a signature that is registered already.
+// shape, a type that cannot travel, a signature that is registered already, and
+// what [Services.RequireDotNet] says.
 func (s *Services) Check(service, method string, fn any) error {
 	return s.add(service, method, fn, true)
 }
@@ -90,6 +92,11 @@ func (s *Services) addValue(serviceName, methodName string, fn reflect.Value, im
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dotNet[strings.ToLower(serviceName)] {
+		if err := m.checkDotNet(); err != nil {
+			return err
+		}
+	}
 	existing := s.byName[strings.ToLower(serviceName)]
 	if existing != nil {
 		for _, other := range existing.methods[strings.ToLower(methodName)] {

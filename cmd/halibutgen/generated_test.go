@@ -16,11 +16,11 @@ import (
 	"github.com/halibut-go/halibut"
 	_ "github.com/halibut-go/halibut/cmd/halibutgen/internal/contract/testdata/accepted/clash"
 	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract/testdata/accepted/echo"
-	_ "github.com/halibut-go/halibut/cmd/halibutgen/internal/contract/testdata/accepted/shared"
-	_ "github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/async"
+	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract/testdata/accepted/shared"
+	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/async"
 	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/language"
 	_ "github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/nullstrings"
-	_ "github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/projects"
+	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/projects"
 	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/samples"
 	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert/testdata/accepted/scripts"
 	"github.com/halibut-go/halibut/halibuttest"
@@ -249,4 +249,20 @@ func TestGeneratedEnums(t *testing.T) {
 	if err := wide.UnmarshalText([]byte("18446744073709551615")); err != nil || wide != language.WideBig {
 		t.Errorf("the largest number is %d, %v", wide, err)
 	}
+}
+
+// TestSharedContractsRegister holds that the library, which judges types as they
+// are at run time, lets everything through that the generator has let through.
+func TestSharedContractsRegister(t *testing.T) {
+	var s halibut.Services
+	shared.RegisterIShop(&s, shared.NewIShopClient(nil))
+	async.RegisterIEchoService(&s, async.NewIEchoServiceClient(nil))
+	async.RegisterClockService(&s, async.NewClockServiceClient(nil))
+	async.RegisterMixedService(&s, async.NewMixedServiceClient(nil))
+	language.RegisterShelf(&s, language.NewShelfClient(nil))
+	language.RegisterCommon(&s, language.NewCommonClient(nil))
+	projects.RegisterThing(&s, projects.NewThingClient(nil))
+	scripts.RegisterJobService(&s, scripts.NewJobServiceClient(nil))
+	scripts.RegisterFiles(&s, scripts.NewFilesClient(nil))
+	scripts.RegisterAgentCapabilities(&s, scripts.NewAgentCapabilitiesClient(nil))
 }

@@ -30,6 +30,7 @@ func (client capabilitiesServiceV2Client) GetCapabilities(ctx context.Context) (
 // RegisterCapabilitiesServiceV2 lets peers call impl by the name CapabilitiesServiceV2Name. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterCapabilitiesServiceV2(s *halibut.Services, impl CapabilitiesServiceV2) {
+	s.RequireDotNet(CapabilitiesServiceV2Name)
 	s.Handle(CapabilitiesServiceV2Name, "GetCapabilities", impl.GetCapabilities)
 }
 
@@ -55,6 +56,7 @@ func (client fileTransferServiceClient) DownloadFile(ctx context.Context, remote
 // RegisterFileTransferService lets peers call impl by the name FileTransferServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterFileTransferService(s *halibut.Services, impl FileTransferService) {
+	s.RequireDotNet(FileTransferServiceName)
 	s.Handle(FileTransferServiceName, "UploadFile", impl.UploadFile)
 	s.Handle(FileTransferServiceName, "DownloadFile", impl.DownloadFile)
 }
@@ -89,6 +91,7 @@ func (client kubernetesScriptServiceV1Client) CompleteScript(ctx context.Context
 // RegisterKubernetesScriptServiceV1 lets peers call impl by the name KubernetesScriptServiceV1Name. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterKubernetesScriptServiceV1(s *halibut.Services, impl KubernetesScriptServiceV1) {
+	s.RequireDotNet(KubernetesScriptServiceV1Name)
 	s.Handle(KubernetesScriptServiceV1Name, "StartScript", impl.StartScript)
 	s.Handle(KubernetesScriptServiceV1Name, "GetStatus", impl.GetStatus)
 	s.Handle(KubernetesScriptServiceV1Name, "CancelScript", impl.CancelScript)
@@ -123,6 +126,7 @@ func (client scriptServiceClient) CompleteScript(ctx context.Context, command *C
 // RegisterScriptService lets peers call impl by the name ScriptServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterScriptService(s *halibut.Services, impl ScriptService) {
+	s.RequireDotNet(ScriptServiceName)
 	s.Handle(ScriptServiceName, "StartScript", impl.StartScript)
 	s.Handle(ScriptServiceName, "GetStatus", impl.GetStatus)
 	s.Handle(ScriptServiceName, "CancelScript", impl.CancelScript)
@@ -157,6 +161,7 @@ func (client scriptServiceV2Client) CompleteScript(ctx context.Context, command 
 // RegisterScriptServiceV2 lets peers call impl by the name ScriptServiceV2Name. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterScriptServiceV2(s *halibut.Services, impl ScriptServiceV2) {
+	s.RequireDotNet(ScriptServiceV2Name)
 	s.Handle(ScriptServiceV2Name, "StartScript", impl.StartScript)
 	s.Handle(ScriptServiceV2Name, "GetStatus", impl.GetStatus)
 	s.Handle(ScriptServiceV2Name, "CancelScript", impl.CancelScript)

@@ -8,6 +8,7 @@ import "go/token"
 type Contract struct {
 	Name    string // of the Go interface
 	Wire    string // what peers call the service
+	DotNet  bool   // .NET peers share it
 	Methods []*Method
 	Pos     token.Position
 }

@@ -143,12 +143,13 @@ func (r *reader) methods(name string, spec typeSpec, iface *types.Interface, opt
 		r.report(spec.Name.Pos(), "%q cannot be the wire name of %s; a name has letters and digits, as IEchoService", c.Wire, name)
 	}
 	_, shared := found["dotnet"]
+	c.DotNet = shared || options.DotNet
 	seen := map[string][]*types.Func{}
 	for _, m := range r.inOrder(iface) {
-		method := r.method(c, m, shared || options.DotNet)
+		method := r.method(c, m, c.DotNet)
 		key := strings.ToLower(method.Wire)
 		for _, other := range seen[key] {
-			r.checkOverload(c, m, other, shared || options.DotNet)
+			r.checkOverload(c, m, other, c.DotNet)
 		}
 		seen[key] = append(seen[key], m)
 		c.Methods = append(c.Methods, method)

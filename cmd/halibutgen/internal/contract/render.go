@@ -131,6 +131,9 @@ func (client {{$contract.Client}}) {{.Name}}(ctx {{$context}}.Context{{.Params}}
 // Register{{.Name}} lets peers call impl by the name {{.Name}}Name. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func Register{{.Name}}(s *{{$halibut}}.Services, impl {{.Name}}) {
+{{- if .DotNet}}
+	s.RequireDotNet({{.Name}}Name)
+{{- end}}
 {{- range .Methods}}
 	s.Handle({{$contract.Name}}Name, {{printf "%q" .Wire}}, impl.{{.Name}})
 {{- end}}

@@ -16,10 +16,9 @@ import (
 // contractType is a contract with what its Go interface says besides.
 type contractType struct {
 	*contract.Contract
-	full   string
-	doc    string
-	docs   []string // of the methods
-	shared bool     // every parameter and result is one that .NET peers accept
+	full string
+	doc  string
+	docs []string // of the methods
 }
 
 // convertInterface converts an interface whose methods are calls. One that
@@ -40,8 +39,8 @@ func (c *converter) convertInterface(d *declaration) {
 	c.checkMembers(d)
 	wire := c.contractName(d, methods)
 	t := &contractType{
-		Contract: &contract.Contract{Name: c.interfaceName(d, wire), Wire: wire, Pos: d.pos()},
-		full:     d.full, doc: d.doc(), shared: true,
+		Contract: &contract.Contract{Name: c.interfaceName(d, wire), Wire: wire, DotNet: true, Pos: d.pos()},
+		full:     d.full, doc: d.doc(),
 	}
 	c.declare(t.Name, d.pos(), d.full)
 	for _, name := range []string{t.Name + "Name", "New" + t.Name + "Client", "Register" + t.Name} {
@@ -264,7 +263,7 @@ func (c *converter) top(t *contractType, pos csharp.Position, what, kind, why st
 	if kind == "" {
 		return
 	}
-	t.shared = false
+	t.DotNet = false
 	if kind == "object" {
 		why = "Halibut does not let that into a contract"
 	}
@@ -338,7 +337,7 @@ func (c *converter) writeInterface(w *bytes.Buffer, t *contractType) {
 	fmt.Fprintf(w, "\n// %s is the contract %s.\n", t.Name, t.full)
 	writeDoc(w, "", t.doc)
 	fmt.Fprintf(w, "//\n//halibut:service %s\n", t.Wire)
-	if t.shared {
+	if t.DotNet {
 		fmt.Fprintf(w, "//halibut:dotnet\n")
 	}
 	context := c.imports.Add("context", "context")

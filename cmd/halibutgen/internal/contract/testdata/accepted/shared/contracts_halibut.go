@@ -51,6 +51,7 @@ func (client iShopClient) Text(ctx context.Context, t Text, more []Text) error {
 // RegisterIShop lets peers call impl by the name IShopName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterIShop(s *halibut.Services, impl IShop) {
+	s.RequireDotNet(IShopName)
 	s.Handle(IShopName, "Scalars", impl.Scalars)
 	s.Handle(IShopName, "Results", impl.Results)
 	s.Handle(IShopName, "Char", impl.Char)

@@ -60,6 +60,7 @@ func (client iEchoServiceClient) Stop(ctx context.Context) error {
 // RegisterIEchoService lets peers call impl by the name IEchoServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterIEchoService(s *halibut.Services, impl IEchoService) {
+	s.RequireDotNet(IEchoServiceName)
 	s.Handle(IEchoServiceName, "SayHello", impl.SayHello)
 	s.Handle(IEchoServiceName, "Stop", impl.Stop)
 }
@@ -80,6 +81,7 @@ func (client clockServiceClient) Now(ctx context.Context) (int64, error) {
 // RegisterClockService lets peers call impl by the name ClockServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterClockService(s *halibut.Services, impl ClockService) {
+	s.RequireDotNet(ClockServiceName)
 	s.Handle(ClockServiceName, "Now", impl.Now)
 }
 
@@ -103,6 +105,7 @@ func (client mixedServiceClient) CountInt64(ctx context.Context, after int64) (i
 // RegisterMixedService lets peers call impl by the name MixedServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterMixedService(s *halibut.Services, impl MixedService) {
+	s.RequireDotNet(MixedServiceName)
 	s.Handle(MixedServiceName, "Count", impl.Count)
 	s.Handle(MixedServiceName, "Count", impl.CountInt64)
 }

@@ -180,6 +180,7 @@ func (client commonClient) Hello(ctx context.Context) (string, error) {
 // RegisterCommon lets peers call impl by the name CommonName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterCommon(s *halibut.Services, impl Common) {
+	s.RequireDotNet(CommonName)
 	s.Handle(CommonName, "Hello", impl.Hello)
 }
 

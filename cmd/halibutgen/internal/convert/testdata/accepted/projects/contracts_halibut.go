@@ -37,6 +37,7 @@ func (client thingClient) Take(ctx context.Context, part *Part) (*Part, error) {
 // RegisterThing lets peers call impl by the name ThingName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterThing(s *halibut.Services, impl Thing) {
+	s.RequireDotNet(ThingName)
 	s.Handle(ThingName, "Take", impl.Take)
 }
 

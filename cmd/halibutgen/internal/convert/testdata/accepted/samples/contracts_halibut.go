@@ -689,6 +689,7 @@ func (client echoServiceClient) Sleep(ctx context.Context, ms int64) error {
 // RegisterEchoService lets peers call impl by the name EchoServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterEchoService(s *halibut.Services, impl EchoService) {
+	s.RequireDotNet(EchoServiceName)
 	s.Handle(EchoServiceName, "SayHello", impl.SayHello)
 	s.Handle(EchoServiceName, "Add", impl.Add)
 	s.Handle(EchoServiceName, "Count", impl.Count)
@@ -742,6 +743,7 @@ func (client overloadServiceClient) PickPerson(ctx context.Context, a *Person) (
 // RegisterOverloadService lets peers call impl by the name OverloadServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterOverloadService(s *halibut.Services, impl OverloadService) {
+	s.RequireDotNet(OverloadServiceName)
 	s.Handle(OverloadServiceName, "Take", impl.Take)
 	s.Handle(OverloadServiceName, "Take", impl.TakeDouble)
 	s.Handle(OverloadServiceName, "Take", impl.TakeString)

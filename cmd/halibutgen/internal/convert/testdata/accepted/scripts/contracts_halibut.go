@@ -75,6 +75,7 @@ func (client jobServiceClient) Finish(ctx context.Context, ticket *JobTicket) er
 // RegisterJobService lets peers call impl by the name JobServiceName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterJobService(s *halibut.Services, impl JobService) {
+	s.RequireDotNet(JobServiceName)
 	s.Handle(JobServiceName, "Start", impl.Start)
 	s.Handle(JobServiceName, "GetStatus", impl.GetStatus)
 	s.Handle(JobServiceName, "Finish", impl.Finish)
@@ -98,6 +99,7 @@ func (client agentCapabilitiesClient) Get(ctx context.Context) (*Capabilities, e
 // RegisterAgentCapabilities lets peers call impl by the name AgentCapabilitiesName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterAgentCapabilities(s *halibut.Services, impl AgentCapabilities) {
+	s.RequireDotNet(AgentCapabilitiesName)
 	s.Handle(AgentCapabilitiesName, "Get", impl.Get)
 }
 
@@ -121,6 +123,7 @@ func (client filesClient) Download(ctx context.Context, path string) (*halibut.D
 // RegisterFiles lets peers call impl by the name FilesName. Like
 // Services.Handle it panics if a method has a shape that cannot be served.
 func RegisterFiles(s *halibut.Services, impl Files) {
+	s.RequireDotNet(FilesName)
 	s.Handle(FilesName, "Upload", impl.Upload)
 	s.Handle(FilesName, "Download", impl.Download)
 }
