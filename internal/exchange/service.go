@@ -3,8 +3,6 @@ package exchange
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -57,15 +55,6 @@ type Service struct {
 	draining bool
 	endSaid  bool
 }
-
-// place is where a service's conversation stands, as far as draining asks.
-type place uint8
-
-const (
-	awaitingRequest place = iota // one may be on its way
-	serving                      // from the first byte of a request to the end of its response
-	awaitingNext                 // listening: the client knows that nothing of its next request was sent
-)
 
 // Service starts the service's side of the conversation on an identified
 // connection.
@@ -210,85 +199,6 @@ func (s *Service) proceed() error {
 	return err
 }
 
-// awaitRequest waits for a request and reads it; nil is the null request. late
-// says that it came after this side had said END.
-func (s *Service) awaitRequest() (request *wire.Request, message incoming, late bool, err error) {
-	limit, name := s.config.Timeouts.Request, nameNextRequest
-	if s.polling {
-		name = namePollRequest
-	}
-	s.expectRequest(limit)
-	if err := s.park(); err != nil {
-		return nil, message, false, s.between(readError(err, "a request", limit, name))
-	}
-	late = s.moveTo(serving) && s.both.refuse
-	if ended, err := s.reader.NextIs(wire.End); ended || err != nil {
-		return nil, message, false, errors.Join(err, ErrEnded)
-	}
-	request, message, err = s.readRequest()
-	if err != nil {
-		err = readError(err, "the rest of the request", s.config.Timeouts.Read, nameRead)
-	}
-	return request, message, late, err
-}
-
-// refuse answers a request that came after END, and reads over what else does
-// until the client closes.
-func (s *Service) refuse(request *wire.Request) error {
-	answer, err := encodeResponse(nil, refusal(request))
-	if err != nil {
-		return err
-	}
-	defer answer.free()
-	if _, err := s.write(answer.bytes); err != nil {
-		return err
-	}
-	s.perRead = 0
-	s.expect(endLimit)
-	if _, err := io.Copy(io.Discard, s.reader); err != nil {
-		return err
-	}
-	return ErrEnded
-}
-
-// expectRequest sets the limit for a request's first byte: a short one for
-// whoever has dialled while this side drains.
-func (s *Service) expectRequest(limit time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.place = awaitingRequest
-	if s.draining && (s.both.refuse || !s.polling) {
-		limit = endLimit
-	}
-	s.expect(limit)
-}
-
-// between says what the end of the connection means where none is under way.
-func (s *Service) between(err error) error {
-	var timeout *TimeoutError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return ErrEnded
-	case errors.As(err, &timeout) && s.isDraining():
-		return ErrClosed
-	case errors.As(err, &timeout) && !s.polling:
-		return fmt.Errorf("%w: %w", ErrIdle, err)
-	}
-	return err
-}
-
-// afterNull goes on after a null request, which has no response.
-func (s *Service) afterNull() error {
-	s.expect(s.lineLimit())
-	if err := s.afterResponse(false); err != nil {
-		return err
-	}
-	if err := s.awaitLine(); err != nil {
-		return err
-	}
-	return s.proceed()
-}
-
 // readStreams reads the streams of a request. Where the method reads one of
 // them itself, from the connection, read tells when it has.
 func (s *Service) readStreams(message *incoming, invocation Invocation) (read chan error, err error) {
@@ -399,118 +309,5 @@ func (s *Service) afterResponse(nextSaid bool) error {
 	return err
 }
 
-// awaitLine waits for the control line that follows a response: PROCEED for a
-// polling service, NEXT or END for a listening one. While the method runs it
-// sees the caller go away.
-func (s *Service) awaitLine() error {
-	waiting, name := "NEXT or END", nameNextRequest
-	if s.polling {
-		waiting, name = "PROCEED", nameRead
-		if s.both.pipelining {
-			name = namePollRequest
-		}
-	}
-	for {
-		if err := s.park(); err != nil {
-			return s.between(readError(err, waiting, s.lineLimit(), name))
-		}
-		if skipped, err := s.reader.SkipLateFrame(s.late); err != nil {
-			return err
-		} else if skipped {
-			continue
-		}
-		line, err := s.reader.ReadLine()
-		switch {
-		case err != nil:
-			return readError(err, "the rest of a control line", s.config.Timeouts.Read, nameRead)
-		case line == "":
-			continue
-		case line == wire.End:
-			return ErrEnded
-		case line == wire.Proceed && s.polling, line == wire.Next && !s.polling:
-			s.late = nil
-			return nil
-		default:
-			return unexpected(waiting, line)
-		}
-	}
-}
-
 // Close ends the connection at once; methods that run see their context end.
 func (s *Service) Close() { s.fail(ErrClosed) }
-
-// Drain brings the conversation to its end without losing a request: after the
-// response to the one under way; at once where the client knows what END means
-// to a request that is on its way, or where a listening service waits for NEXT,
-// since its client then tries again elsewhere; soon where the client has the
-// right to send a request and does not use it; and for another polling service
-// that waits, when the null request has come, since until then a request may
-// be on its way.
-func (s *Service) Drain() {
-	s.mu.Lock()
-	s.draining = true
-	place := s.place
-	if place == awaitingRequest && !s.polling {
-		s.expect(endLimit)
-	}
-	s.mu.Unlock()
-	switch {
-	case place == serving:
-	case s.both.refuse:
-		if err := s.leave(); err != nil {
-			s.fail(err)
-		}
-	case place == awaitingNext:
-		s.fail(ErrClosed)
-	}
-}
-
-// moveTo reports whether the service is draining.
-func (s *Service) moveTo(p place) (draining bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.place = p
-	return s.draining
-}
-
-func (s *Service) isDraining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.draining
-}
-
-func (s *Service) tell(busy bool) {
-	if s.OnBusy != nil {
-		s.OnBusy(busy)
-	}
-}
-
-// leave says END: where NEXT would be due or, to a client that knows what that
-// means, at once and going on to read. It closes where this side has no word
-// for it.
-func (s *Service) leave() error {
-	if s.both.refuse {
-		return s.sayEnd()
-	}
-	if s.polling {
-		if _, err := s.write(lineEnd); err != nil {
-			return err
-		}
-	}
-	s.fail(ErrClosed)
-	return ErrClosed
-}
-
-// sayEnd says END once, and gives the client a moment to close.
-func (s *Service) sayEnd() error {
-	s.mu.Lock()
-	said := s.endSaid
-	s.endSaid = true
-	s.mu.Unlock()
-	if said {
-		return nil
-	}
-	_, err := s.write(lineEnd)
-	s.expect(endLimit)
-	return err
-}
