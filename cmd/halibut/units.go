@@ -8,17 +8,17 @@ import (
 )
 
 // size writes a number of bytes: "812 B", "4.0 KiB", "64.0 MiB".
-func size(bytes int64) string { return binary(float64(bytes)) }
+func size(bytes int64) string { return binaryUnits(float64(bytes)) }
 
 // rate writes bytes per second: "412 MiB/s". It is "-" where no time has passed.
 func rate(bytes int64, d time.Duration) string {
 	if d <= 0 {
 		return "-"
 	}
-	return binary(float64(bytes)/d.Seconds()) + "/s"
+	return binaryUnits(float64(bytes)/d.Seconds()) + "/s"
 }
 
-func binary(n float64) string {
+func binaryUnits(n float64) string {
 	const units = "KMGTPE"
 	if n < 999.5 {
 		return fmt.Sprintf("%.0f B", n)
