@@ -183,6 +183,9 @@ func (c *call) fail(err error) error {
 		e = &Error{Code: CodeTransfer, cause: err}
 	}
 	e.Endpoint, e.Method = c.client.to.String(), c.service+"."+c.method
+	if e.Code == CodeTransfer && c.client.rt.life.Err() != nil {
+		e.Code, e.cause = CodeClosed, ErrClosed // that is what ended the connection
+	}
 	return e
 }
 
