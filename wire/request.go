@@ -64,6 +64,11 @@ func (r *Request) Args(dst []Raw) []Raw {
 // be what Codec.EncodeParams or ParseMessage made; streams are sent after the
 // document, by others. On an error dst is returned as it was.
 func AppendRequest(dst []byte, r *Request) ([]byte, error) {
+	return appendRequest(dst, r, requestType)
+}
+
+// appendRequest writes no $type when typeName is "".
+func appendRequest(dst []byte, r *Request, typeName string) ([]byte, error) {
 	if r.Params.Type != KindArray && !r.Params.IsNull() {
 		return dst, fmt.Errorf("a request's params are an array or null, not %s", withArticle(r.Params.Type))
 	}
@@ -73,7 +78,7 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 	before := len(dst)
 	dst, outer := bson.Begin(dst)
 	dst, start := bson.Begin(bson.AppendHeader(dst, bson.Document, "Message"))
-	dst = bson.AppendString(dst, "$type", requestType)
+	dst = appendTypeName(dst, typeName)
 	dst = bson.AppendString(dst, "id", r.ID)
 	id := netGUID(r.ActivityID)
 	dst = bson.AppendBinary(dst, "activityId", subtypeGUID, id[:])
@@ -102,6 +107,13 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 func AppendNullRequest(dst []byte) []byte {
 	dst, start := bson.Begin(dst)
 	return bson.End(bson.AppendNull(dst, "Message"), start)
+}
+
+func appendTypeName(dst []byte, name string) []byte {
+	if name == "" {
+		return dst
+	}
+	return bson.AppendString(dst, "$type", name)
 }
 
 // endDocument finishes the outermost document and checks what the format can

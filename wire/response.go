@@ -37,13 +37,18 @@ type ServerError struct {
 // of an error that is not UTF-8 is repaired, so that no failure goes unreported.
 // On an error dst is returned as it was.
 func AppendResponse(dst []byte, r *Response) ([]byte, error) {
+	return appendResponse(dst, r, responseType)
+}
+
+// appendResponse writes no $type when typeName is "".
+func appendResponse(dst []byte, r *Response, typeName string) ([]byte, error) {
 	if err := checkTexts(r.ID); err != nil {
 		return dst, fmt.Errorf("response: %w", err)
 	}
 	before := len(dst)
 	dst, outer := bson.Begin(dst)
 	dst, start := bson.Begin(bson.AppendHeader(dst, bson.Document, "Message"))
-	dst = bson.AppendString(dst, "$type", responseType)
+	dst = appendTypeName(dst, typeName)
 	dst = bson.AppendString(dst, "id", r.ID)
 	dst = r.Error.appendTo(dst)
 	dst = bson.AppendValue(dst, "result", r.Result)

@@ -1,0 +1,227 @@
+package redisqueue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/rueidis"
+
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// Provider is a queue.Provider whose nodes meet in Redis. Each process of a
+// cluster is one node and has one Provider.
+type Provider struct {
+	client   rueidis.Client
+	timing   timing
+	keys     keyspace
+	storage  *storage
+	channels *channels
+	wrappers wrappers
+	limits   wire.Limits
+	length   int
+	log      *slog.Logger
+	node     string
+	sentinel *sentinel
+
+	// closing is closed first; life ends what listens and collects, storing,
+	// later, what has still to be stored.
+	closing chan struct{}
+	life    context.Context
+	end     context.CancelFunc
+	storing context.Context
+	stop    context.CancelFunc
+
+	loops sync.WaitGroup
+	work  sync.WaitGroup // of goAlong
+	sends sync.WaitGroup
+
+	roused  chan struct{} // for the watch: there is something to look after
+	untidy  untidy
+	ran     recent // requests that were in the hands of a collector of this node
+	unclean recent // ids of calls whose response may still come
+
+	mu         sync.Mutex
+	queues     map[string]*redisQueue
+	calls      map[uuid.UUID]*call
+	deliveries map[uuid.UUID]*delivery // of other nodes' calls
+	closed     bool                    // no call and no queue any more
+	stopped    bool                    // no work either
+	finished   chan struct{}
+}
+
+var _ queue.Provider = (*Provider)(nil)
+
+func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
+	p := &Provider{
+		client: client, timing: t, keys: newKeyspace(opts.Prefix, opts.ChannelPrefix),
+		wrappers: opts.Wrappers, limits: opts.Limits, length: opts.length(), log: opts.logger(),
+		node: uuid.NewString(), closing: make(chan struct{}), roused: make(chan struct{}, 1),
+		queues: make(map[string]*redisQueue), calls: make(map[uuid.UUID]*call),
+		deliveries: make(map[uuid.UUID]*delivery), finished: make(chan struct{}),
+	}
+	p.life, p.end = context.WithCancel(context.Background())
+	p.storing, p.stop = context.WithCancel(context.Background())
+	p.storage = &storage{client: client, timing: &p.timing, keys: p.keys, node: p.node}
+	p.channels = newChannels(client, &p.timing, p.log, p.reconnected)
+	p.sentinel = newSentinel(p)
+	p.channels.subscribe(p.keys.cancelled(), p.cancelled, nil)
+	return p
+}
+
+// start begins what runs as long as the Provider does.
+func (p *Provider) start() {
+	p.loops.Go(func() { p.channels.run(p.life) })
+	p.loops.Go(p.watch)
+}
+
+// Queue implements queue.Provider. A subscription is spelled as .NET prints its
+// Uri: poll://name/, in lower case and with the slash.
+func (p *Provider) Queue(subscription string) (queue.Queue, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, queue.ErrClosed
+	}
+	q := p.queues[subscription]
+	if q == nil {
+		q = &redisQueue{
+			provider: p, subscription: subscription, keys: p.keys.endpoint(subscription, p.node),
+			slot: make(chan struct{}, 1), pulses: 1,
+		}
+		p.queues[subscription] = q
+	}
+	return q, nil
+}
+
+// closeGrace is how long Close waits for what is still to be told to Redis.
+const closeGrace = 5 * time.Second
+
+// Close implements queue.Provider. Requests of this node that wait are taken
+// back, and the callers of those that it had collected are told that they were
+// abandoned; when Redis does not answer, that is given up after five seconds.
+func (p *Provider) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		<-p.finished
+		return nil
+	}
+	p.closed = true
+	queues, held := p.queues, make([]*delivery, 0, len(p.deliveries))
+	for _, d := range p.deliveries {
+		held = append(held, d)
+	}
+	p.queues = nil
+	p.mu.Unlock()
+	close(p.closing)
+	for _, q := range queues {
+		q.close()
+	}
+	for _, d := range held {
+		d.abandon(queue.ErrClosed, true)
+	}
+	giveUp := time.AfterFunc(closeGrace, p.stop)
+	p.sends.Wait()
+	p.end()
+	p.loops.Wait()
+	p.mu.Lock()
+	p.stopped = true
+	p.mu.Unlock()
+	p.work.Wait()
+	p.untidy.flush(p)
+	p.sentinel.remove()
+	giveUp.Stop()
+	p.stop()
+	p.client.Close()
+	close(p.finished)
+	return nil
+}
+
+func (p *Provider) isClosing() bool {
+	select {
+	case <-p.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// goAlong runs do in a goroutine that Close waits for. It reports false when it
+// is too late for that.
+func (p *Provider) goAlong(do func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return false
+	}
+	p.work.Go(do)
+	return true
+}
+
+// bind returns a context that ends with ctx and when the Provider is closed.
+func (p *Provider) bind(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(p.life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// sleep waits, or until the Provider is closed.
+func (p *Provider) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.closing:
+	}
+}
+
+func (p *Provider) call(id uuid.UUID) *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[id]
+}
+
+func (p *Provider) holds(d *delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deliveries[d.id] = d
+	p.rouse()
+}
+
+func (p *Provider) lets(d *delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.deliveries[d.id] == d {
+		delete(p.deliveries, d.id)
+	}
+}
+
+// rouse wakes the watch.
+func (p *Provider) rouse() {
+	select {
+	case p.roused <- struct{}{}:
+	default:
+	}
+}
+
+// cancelled is told of every request that a Go node has given up.
+func (p *Provider) cancelled(id string) {
+	parsed, ok := parseID(id)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	d := p.deliveries[parsed]
+	p.mu.Unlock()
+	if d != nil {
+		d.abandon(context.Canceled, false)
+	}
+}
+
+// reconnected looks for what was missed while there was no connection.
+func (p *Provider) reconnected() { p.sentinel.due.Store(true); p.rouse() }

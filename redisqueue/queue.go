@@ -1,0 +1,190 @@
+package redisqueue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// redisQueue is the queue of one subscription on this node. What waits in it is
+// in Redis; here are those who wait for it.
+type redisQueue struct {
+	provider     *Provider
+	subscription string
+	keys         *endpointKeys
+
+	// slot is held by whoever claims: a claim whose reply was lost must be known
+	// before the next.
+	slot  chan struct{}
+	token string // of a claim whose outcome is not known; guarded by slot
+
+	mu         sync.Mutex
+	collectors collectors
+	collected  int           // requests that collectors of this node hold
+	pulse      *subscription // from the first collector on
+	pulses     uint64        // how often there may have been something new
+	empty      uint64        // the pulse at which there was nothing left
+	seen       map[peerPins]uint64
+	claiming   bool      // claim runs
+	claimed    time.Time // when it last did
+	closed     bool
+}
+
+// peerPins is what of a peer decides which requests it may have.
+type peerPins struct{ sha1, sha256 string }
+
+func pinsOf(p queue.Peer) peerPins { return peerPins{p.Thumbprint, p.SHA256} }
+
+var _ queue.Queue = (*redisQueue)(nil)
+
+// Send implements queue.Queue.
+func (q *redisQueue) Send(ctx context.Context, req *wire.Request, opts queue.SendOptions) (*wire.Response, error) {
+	if ctx.Err() != nil {
+		return nil, queue.Cancelled(ctx, queue.Queued, q.subscription, queue.Peer{})
+	}
+	c, err := q.provider.begin(ctx, q, req, opts)
+	if err != nil {
+		return nil, &queue.Error{Stage: queue.Queued, Subscription: q.subscription, Err: err}
+	}
+	defer q.provider.forget(c)
+	if err := c.enqueue(); err != nil {
+		return nil, err
+	}
+	return c.wait()
+}
+
+// Next implements queue.Queue.
+func (q *redisQueue) Next(ctx context.Context, peer queue.Peer) (queue.Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w := &collector{peer: peer, ready: make(chan struct{}, 1)}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil, queue.ErrClosed
+	}
+	q.listen()
+	q.collectors = append(q.collectors, w)
+	q.kick()
+	q.mu.Unlock()
+
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+		q.mu.Lock()
+		left := q.collectors.remove(w)
+		q.mu.Unlock()
+		if left {
+			return nil, ctx.Err()
+		}
+		<-w.ready
+		if w.delivery != nil {
+			w.delivery.giveBack(nil)
+			return nil, ctx.Err()
+		}
+	}
+	if w.delivery == nil {
+		return nil, queue.ErrClosed
+	}
+	return w.delivery, nil
+}
+
+// TryNext implements queue.Queue. It asks Redis, unless Redis has said that
+// there is nothing for this peer and nobody has queued anything since. When
+// Redis does not answer within a second it says false, and what it asked for
+// goes to the next who asks.
+func (q *redisQueue) TryNext(peer queue.Peer) (queue.Delivery, bool) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil, false
+	}
+	q.listen()
+	known := !q.mayFind(peer)
+	q.mu.Unlock()
+	if known {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(q.provider.life, q.provider.timing.leave)
+	defer cancel()
+	for {
+		request, more, err := q.claim(ctx, peer)
+		if err != nil {
+			return nil, false
+		}
+		if request != nil {
+			if request.mayCollect(peer) {
+				if d := q.handOver(request, peer); d != nil {
+					return d, true
+				}
+			} else {
+				q.offer(request)
+			}
+		}
+		if !more {
+			return nil, false
+		}
+	}
+}
+
+// Stats implements queue.Queue. Length and Oldest are those of the cluster, as
+// Redis tells them; Collected and Waiting are those of this node. When Redis
+// does not answer within a second, Length and Oldest are zero.
+func (q *redisQueue) Stats() queue.Stats {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return queue.Stats{}
+	}
+	s := queue.Stats{Collected: q.collected, Waiting: len(q.collectors)}
+	q.mu.Unlock()
+	ctx, cancel := context.WithTimeout(q.provider.life, q.provider.timing.leave)
+	defer cancel()
+	before := time.Now()
+	n, age, err := q.provider.storage.length(ctx, q.keys)
+	if err != nil {
+		return s
+	}
+	s.Length = int(n)
+	if n > 0 && age >= 0 {
+		s.Oldest = before.Add(time.Since(before)/2 - age)
+	}
+	return s
+}
+
+// listen subscribes to the queue's pulse. q.mu is held.
+func (q *redisQueue) listen() {
+	if q.pulse == nil {
+		q.pulse = q.provider.channels.subscribe(q.keys.pulse, func(string) { q.pulsed() }, q.pulsed)
+		q.pulses++
+	}
+}
+
+// pulsed says that there may be something new in the queue.
+func (q *redisQueue) pulsed() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pulses++
+	q.kick()
+}
+
+// mayFind reports whether there may be something for a peer. q.mu is held.
+func (q *redisQueue) mayFind(peer queue.Peer) bool {
+	return q.empty != q.pulses && q.seen[pinsOf(peer)] != q.pulses
+}
+
+// close ends every wait for requests.
+func (q *redisQueue) close() {
+	q.mu.Lock()
+	q.closed = true
+	left := q.collectors
+	q.collectors = nil
+	q.mu.Unlock()
+	for _, w := range left {
+		w.ready <- struct{}{}
+	}
+}

@@ -1,0 +1,151 @@
+package redisqueue
+
+import "github.com/redis/rueidis"
+
+// The scripts make one step of what would otherwise be several commands, so
+// that no key is left without an expiry and a step can be repeated when its
+// reply was lost. Each says which keys it touches; those that touch several
+// are for a single node, and for a Cluster only where the keys share a slot.
+
+// scriptPut stores a request that nobody knows of yet.
+//
+//	KEYS request; ARGV life in ms, message, metadata, pins, sender
+var scriptPut = rueidis.NewLuaScript(`
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[2], 'DataStreamMetaDataField', ARGV[3],
+	'GoQueued', now[1] .. string.format('%06d', now[2]), 'GoPins', ARGV[4], 'GoSender', ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1`)
+
+// scriptPush puts a stored request at the end of the queue and tells everybody.
+// It returns -1 when the queue is full.
+//
+//	KEYS list; ARGV id, life in s, pulse channel, limit on the length or 0
+var scriptPush = rueidis.NewLuaScript(`
+local limit = tonumber(ARGV[4])
+if limit > 0 and redis.call('LLEN', KEYS[1]) >= limit then return -1 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[3], '{}')
+return 1`)
+
+// scriptClaim takes the first request out of the queue that the peer may have.
+// The same token again gets the same request again, and nothing else. Entries
+// without a request, and requests that were cancelled, are removed.
+//
+// It returns the number of entries left, and behind it, if there is a request:
+// id, message, metadata, pins, sender, age in microseconds, life left in ms.
+// Entries that cannot be read follow as an error and an id.
+//
+//	KEYS list, last claim
+//	ARGV token, node, request key up to the id, claim key before and after the
+//	     id, marker key up to the id, SHA-1 pin, SHA-256 pin, how many entries to look at
+var scriptClaim = rueidis.NewLuaScript(`
+local function mayCollect(pins)
+	if not pins or pins == '' then return true end
+	for pin in string.gmatch(pins, '%S+') do
+		if pin == ARGV[7] or pin == ARGV[8] then return true end
+	end
+	return false
+end
+local function claimed(id)
+	local key = ARGV[4] .. id .. ARGV[5]
+	local f = redis.call('HMGET', key, 'RequestMessageField', 'DataStreamMetaDataField', 'GoPins', 'GoSender', 'GoQueued', 'GoToken')
+	if f[6] ~= ARGV[1] then return nil end
+	local now, age = redis.call('TIME'), -1
+	if f[5] then age = now[1] * 1000000 + now[2] - tonumber(f[5]) end
+	return {redis.call('LLEN', KEYS[1]), id, f[1] or '', f[2] or '', f[3] or '', f[4] or '',
+		string.format('%.0f', age), redis.call('PTTL', key)}
+end
+local last = redis.call('GET', KEYS[2])
+if last and string.sub(last, 1, #ARGV[1]) == ARGV[1] then
+	return claimed(string.sub(last, #ARGV[1] + 2)) or {redis.call('LLEN', KEYS[1])}
+end
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[9]) - 1)) do
+	local key = ARGV[3] .. id
+	local pins = redis.pcall('HGET', key, 'GoPins')
+	if type(pins) == 'table' then
+		redis.call('LREM', KEYS[1], 1, id)
+		return {redis.call('LLEN', KEYS[1]), pins.err, id}
+	elseif not pins and redis.call('EXISTS', key) == 0 then
+		redis.call('LREM', KEYS[1], 1, id)
+	elseif redis.call('EXISTS', ARGV[6] .. id) == 1 then
+		redis.call('LREM', KEYS[1], 1, id)
+		redis.call('DEL', key)
+	elseif mayCollect(pins) then
+		local claim = ARGV[4] .. id .. ARGV[5]
+		redis.call('LREM', KEYS[1], 1, id)
+		redis.call('RENAME', key, claim)
+		redis.call('HSET', claim, 'GoToken', ARGV[1], 'GoClaimer', ARGV[2])
+		redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. id, 'EX', 600)
+		return claimed(id)
+	end
+end
+return {redis.call('LLEN', KEYS[1])}`)
+
+// scriptRelease puts a claimed request back to its old place. It returns 1, or
+// -1 when its pick-up time is over, -3 when its caller has left, or 0 when the
+// claim is no longer there.
+//
+//	KEYS list, request, claim
+//	ARGV id, token, grace in ms, life of the list in s, pulse channel, request
+//	     key up to the id, pins that the request is bound to from now on or '',
+//	     marker key
+var scriptRelease = rueidis.NewLuaScript(`
+if redis.call('HGET', KEYS[3], 'GoToken') ~= ARGV[2] then
+	return 0
+end
+if redis.call('EXISTS', ARGV[8]) == 1 then return -3 end
+local life = redis.call('PTTL', KEYS[3])
+if life >= 0 and life <= tonumber(ARGV[3]) then return -1 end
+redis.call('HDEL', KEYS[3], 'GoToken', 'GoClaimer')
+redis.call('RENAME', KEYS[3], KEYS[2])
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], 'GoPins', ARGV[7]) end
+local mine = redis.call('HGET', KEYS[2], 'GoQueued')
+local placed = false
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+	local queued = redis.pcall('HGET', ARGV[6] .. id, 'GoQueued')
+	if not mine or type(queued) ~= 'string' or tonumber(queued) > tonumber(mine) then
+		redis.call('LINSERT', KEYS[1], 'BEFORE', id, ARGV[1])
+		placed = true
+		break
+	end
+end
+if not placed then redis.call('RPUSH', KEYS[1], ARGV[1]) end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('PUBLISH', ARGV[5], '{}')
+return 1`)
+
+// scriptWithdraw takes back a request that nobody has collected. It returns
+// 'withdrawn', the node that has collected it, or ” when it is not known who
+// has. Repeated, it returns the same.
+//
+//	KEYS request, claim; ARGV how long to remember in ms
+var scriptWithdraw = rueidis.NewLuaScript(`
+if redis.call('DEL', KEYS[1]) == 1 then
+	redis.call('DEL', KEYS[2])
+	redis.call('HSET', KEYS[2], 'GoClaimer', 'withdrawn')
+	redis.call('PEXPIRE', KEYS[2], ARGV[1])
+	return 'withdrawn'
+end
+return redis.call('HGET', KEYS[2], 'GoClaimer') or ''`)
+
+// scriptRespond stores a response and tells the sender.
+//
+//	KEYS response; ARGV life in ms, channel, message, metadata, failure or ''
+var scriptRespond = rueidis.NewLuaScript(`
+redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[3], 'DataStreamMetaDataField', ARGV[4])
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'GoFailure', ARGV[5]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PUBLISH', ARGV[2], '{}')
+return 1`)
+
+// scriptCancel tells whoever has collected a request that nobody waits for it.
+// The marker comes first: whoever misses the message finds it.
+//
+//	KEYS marker; ARGV life in ms, channel, channel of the Go nodes, id
+var scriptCancel = rueidis.NewLuaScript(`
+redis.call('SET', KEYS[1], '{}', 'PX', ARGV[1])
+redis.call('PUBLISH', ARGV[2], '{}')
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1`)
