@@ -40,8 +40,8 @@ type Options struct {
 	// Limits caps the messages that come from Redis.
 	Limits wire.Limits
 
-	// Logger is told of what goes wrong and does not concern one call; nil is
-	// slog.Default.
+	// Logger is told of what does not concern one call alone. A nil Logger is
+	// silent.
 	Logger *slog.Logger
 }
 
@@ -57,7 +57,7 @@ func (o *Options) length() int {
 
 func (o *Options) logger() *slog.Logger {
 	if o.Logger == nil {
-		return slog.Default()
+		return slog.New(slog.DiscardHandler)
 	}
 	return o.Logger
 }
