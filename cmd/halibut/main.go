@@ -89,7 +89,7 @@ over the file.
 		},
 	}
 	root.PersistentFlags().String("config", "", "read flags from this TOML `file`")
-	root.AddCommand(newCallCommand(), newCertCommand(), newDemoCommand(), newDiscoverCommand(), newDoctorCommand(), newGetFileCommand(), newInspectCommand(), newPingCommand(), newRelayCommand(), newSendFileCommand(), newServeCommand(), newDocsCommand())
+	root.AddCommand(newBenchCommand(), newCallCommand(), newCertCommand(), newDemoCommand(), newDiscoverCommand(), newDoctorCommand(), newGetFileCommand(), newInspectCommand(), newPingCommand(), newRelayCommand(), newSendFileCommand(), newServeCommand(), newDocsCommand())
 	return root
 }
 

@@ -54,6 +54,9 @@ func setUpScript(env *testscript.Env) error {
 		}
 		env.Setenv(variable, halibut.PinOf(cert).String())
 	}
+	if err := os.Mkdir(env.Getenv("WORK")+"/tmp", 0o700); err != nil {
+		return err
+	}
 	setUpPrograms(env)
 	return nil
 }
