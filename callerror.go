@@ -3,6 +3,7 @@ package halibut
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
@@ -26,7 +27,6 @@ func exchangeError(ctx context.Context, err error) *Error {
 	}
 	e.cause = err
 	var (
-		protocol *wire.ProtocolError
 		limit    *wire.LimitError
 		stream   *wire.StreamError
 		spool    *wire.SpoolError
@@ -38,7 +38,7 @@ func exchangeError(ctx context.Context, err error) *Error {
 		e.Message = "gave up: " + e.cause.Error()
 	case errors.Is(err, exchange.ErrClosed):
 		e.Code, e.cause = CodeClosed, ErrClosed
-	case errors.As(err, &protocol):
+	case isBreach(err):
 		e.Code = CodeProtocol
 	case errors.As(err, &limit):
 		e.Code = CodeLimit
@@ -57,6 +57,13 @@ func exchangeError(ctx context.Context, err error) *Error {
 		e.Message += " (the method has run, and its result did not arrive)"
 	}
 	return e
+}
+
+// isBreach reports whether the peer broke the protocol. A connection that ends
+// inside of a line or of a message is lost, and nobody broke anything.
+func isBreach(err error) bool {
+	var protocol *wire.ProtocolError
+	return errors.As(err, &protocol) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // queueError puts the failure of a queued call into an *Error.

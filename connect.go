@@ -71,7 +71,6 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 	var (
 		mismatch    *unexpectedCertificateError
 		certificate *mutualtls.CertificateError
-		protocol    *wire.ProtocolError
 		limit       *wire.LimitError
 		lookup      *net.DNSError
 		proxy       *dial.ProxyError
@@ -97,7 +96,7 @@ func (rt *Runtime) connectError(ctx context.Context, to Endpoint, addr net.Addr,
 		e.Code = CodeUntrusted
 		e.Message = "the peer closed the connection before it identified itself"
 		e.Hint = "It may not trust our certificate " + rt.own.String() + ", or it was shutting down"
-	case errors.As(err, &protocol):
+	case isBreach(err):
 		e.Code, e.Message = CodeProtocol, err.Error()
 		e.Hint = "What listens there may not be Halibut"
 	case errors.As(err, &limit):

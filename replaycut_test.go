@@ -191,7 +191,11 @@ func TestCutClient(t *testing.T) {
 			u.cuts(t, whole.conn.received(), true, u.Polling()),
 			u.cuts(t, whole.conn.sent(), false, !u.Polling()),
 		) {
-			if runCutClient(t, u, dir, at, whole); t.Failed() {
+			c := runCutClient(t, u, dir, at, whole)
+			if c.isRescuable(whole) && at.after%rescued == 0 {
+				c.runRescue(t, u, dir, at, whole)
+			}
+			if t.Failed() {
 				return
 			}
 		}
@@ -206,6 +210,7 @@ type cutClient struct {
 	made  int
 	leads []int // bytes written for each call before its request
 	err   error // of the last call made, when it got no answer
+	begun bool  // its request was
 }
 
 func runCutClient(t *testing.T, u unit, dir string, at cut, whole *cutClient) (c *cutClient) {
@@ -256,10 +261,7 @@ func (s *stage) cutFirst(at cut) *cutConn {
 // makeAll makes the calls until one gets no answer.
 func (c *cutClient) makeAll(t *testing.T, whole *cutClient) {
 	items := c.flow.Connections[0].Items
-	for _, call := range c.calls {
-		if call.connection < 0 || call.isCut(items) {
-			continue
-		}
+	for _, call := range c.writable() {
 		if !c.ours {
 			c.players[0].Await(call.request)
 		}
@@ -274,7 +276,8 @@ func (c *cutClient) makeAll(t *testing.T, whole *cutClient) {
 		if e := (*Error)(nil); err != nil && !(errors.As(err, &e) && e.Remote) {
 			c.err = err
 			if whole != nil {
-				c.judge(t, call, len(c.conn.sent())-before > whole.leads[c.made-1], waited)
+				c.begun = len(c.conn.sent())-before > whole.leads[c.made-1]
+				c.judge(t, call, waited)
 			}
 			return
 		}
@@ -295,17 +298,50 @@ func (c *cutClient) lead(t *testing.T, before int) int {
 }
 
 // judge judges the error of a call that was cut.
-func (c *cutClient) judge(t *testing.T, call plannedCall, begun bool, waited time.Duration) {
-	if SafeToRetry(c.err) == begun {
-		t.Errorf("%v: SafeToRetry is %v, and the request was begun: %v: %v", call, !begun == false, begun, c.err)
+func (c *cutClient) judge(t *testing.T, call plannedCall, waited time.Duration) {
+	if SafeToRetry(c.err) == c.begun {
+		t.Errorf("%v: SafeToRetry is %v, and that the request was begun is %[2]v too: %v", call, c.begun, c.err)
 	}
 	limit := time.Second
-	if !c.ours && !begun {
+	if !c.ours && !c.begun {
 		limit += 2 * time.Minute // until it is clear that no other connection comes for it
 	}
 	if waited > limit {
 		t.Errorf("%v took %v to fail: %v", call, waited, c.err)
 	}
+}
+
+// rescued is of how many offsets one is tried again with another connection.
+const rescued = 4
+
+// isRescuable reports whether the call that was cut succeeds where another
+// connection can be had: when it was not begun, its connection was not made for
+// it, and it is not one that fails on any connection.
+func (c *cutClient) isRescuable(whole *cutClient) bool {
+	failsAnyway := whole.err != nil && c.made == whole.made
+	return c.err != nil && !c.begun && (!c.ours || c.made > 1) && !failsAnyway
+}
+
+// runRescue makes the calls again, with the same cut and another connection:
+// nobody notices then that the first one ended.
+func (c *cutClient) runRescue(t *testing.T, u unit, dir string, at cut, whole *cutClient) {
+	synctest.Test(t, func(t *testing.T) {
+		again := newCutClient(t, u, at)
+		calls := again.writable()[:c.made]
+		items := again.players[0].Items
+		from := calls[len(calls)-1].request
+		again.calls = calls
+		again.players[1] = replay.NewPlayer(u.Flow, slices.Concat(opening(items), items[from:]), !c.ours)
+		stop := again.start(&Options{TempDir: dir, Limits: Limits{StreamMemory: 1}})
+		close(again.gate)
+		again.makeAll(t, whole)
+		if again.err != nil && !again.begun { // a request may be some bytes longer this time
+			t.Errorf("%v with another connection: %v", calls[len(calls)-1], again.err)
+			t.Logf("%+v", at)
+		}
+		stop()
+		checkNothingHeld(t, again.rt)
+	})
 }
 
 // agree compares an answered call with the recorded one.
@@ -320,28 +356,32 @@ func (c *cutClient) agree(t *testing.T, call plannedCall, result any, err error)
 	}
 }
 
+// writable are the calls that the recorded caller could write.
+func (c *cutClient) writable() (calls []plannedCall) {
+	for _, call := range c.calls {
+		if call.connection >= 0 && !call.isCut(c.flow.Connections[0].Items) {
+			calls = append(calls, call)
+		}
+	}
+	return calls
+}
+
 // makeAgain makes the first call on a second connection.
 func (c *cutClient) makeAgain(t *testing.T) {
 	if c.err == nil {
 		return // the cut came after all calls
 	}
 	close(c.gate)
-	items := c.flow.Connections[0].Items
-	for _, call := range c.calls {
-		if call.connection < 0 || call.isCut(items) {
-			continue
-		}
-		if !c.ours {
-			c.players[1].Await(call.request)
-		}
-		result, err := c.call(items, call)
-		if e := (*Error)(nil); err != nil && !(errors.As(err, &e) && e.Remote) {
-			t.Errorf("%v on a second connection: %v", call, err)
-			return
-		}
-		c.agree(t, call, result, err)
+	call := c.writable()[0]
+	if !c.ours {
+		c.players[1].Await(call.request)
+	}
+	result, err := c.call(c.flow.Connections[0].Items, call)
+	if e := (*Error)(nil); err != nil && !(errors.As(err, &e) && e.Remote) {
+		t.Errorf("%v on a second connection: %v", call, err)
 		return
 	}
+	c.agree(t, call, result, err)
 }
 
 // checkNothingHeld looks for streams in memory or in files.
