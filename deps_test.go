@@ -116,7 +116,7 @@ var layers = [][]string{
 	{"wire", "internal/replay"},
 	{"internal/exchange", "queue", "internal/mutualtls", "internal/dial", "internal/memnet"},
 	{".", "queue/queuetest"},
-	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/", "internal/samples", "internal/vanished"},
+	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/", "internal/samples", "internal/soak", "internal/vanished"},
 	{"cmd/", "examples/"},
 }
 

@@ -182,11 +182,11 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(")")
 	}
+	line := b.String()
 	if e.Hint != "" {
-		b.WriteString(". ")
-		b.WriteString(e.Hint)
+		line = strings.TrimSuffix(line, ".") + ". " + e.Hint
 	}
-	return b.String()
+	return line
 }
 
 // Unwrap returns the cause, so that errors.Is(err, context.Canceled) and

@@ -1,0 +1,128 @@
+package soak
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/halibut-go/halibut/halibuttest"
+	"github.com/halibut-go/halibut/internal/memnet"
+)
+
+var (
+	calls = flag.Int("calls", 1200, "how many calls TestFaults makes")
+	seed  = flag.Uint64("seed", 0, "the seed of a run that is to be repeated; 0: a new one")
+)
+
+type certificate = tls.Certificate
+
+func sortedKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is a network in memory.
+type memory struct{ memnet.Network }
+
+func (m *memory) Listen() (net.Listener, error) { return m.Network.Listen("soak:0") }
+
+func (m *memory) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return m.Network.DialContext(ctx, network, addr)
+}
+
+func newSeed() uint64 {
+	if *seed != 0 {
+		return *seed
+	}
+	return rand.Uint64()
+}
+
+// TestFaults makes calls of every kind over connections that all fail sooner or
+// later, and compares what callers were told with what ran. Time is virtual, and
+// limits are those that a runtime has by itself.
+func TestFaults(t *testing.T) {
+	halibuttest.Certificate("client") // outside of the bubble
+	halibuttest.Certificate("service")
+	seed := newSeed()
+	t.Logf("go test ./internal/soak -run %s -calls %d -seed %d", t.Name(), *calls, seed)
+	descriptors := countDescriptors()
+	number := 0
+	for _, mode := range []string{"listening", "polling"} {
+		for _, repeat := range []string{"", ", repeating"} {
+			number++
+			t.Run(mode+repeat, func(t *testing.T) {
+				l, dir := newLedger(), t.TempDir()
+				synctest.Test(t, func(t *testing.T) {
+					r := &run{
+						name: fmt.Sprint(number), polling: mode == "polling", repeat: repeat != "",
+						plan:    plan{seed: seed + uint64(number), pause: 2 * time.Second, wait: 4 * time.Minute},
+						tempDir: dir, network: new(memory), ledger: l,
+					}
+					r.start(t)
+					var next atomic.Int64
+					r.callers(12, &next, func(n int) bool { return n <= *calls/4 })
+					r.stop()
+				})
+				settled(t, l)
+				leftFiles(t, dir)
+				t.Log(l)
+				if ok := l.counts["ok"]; ok < *calls/4/10 {
+					t.Errorf("%d of %d calls succeeded: that shows nothing", ok, *calls/4)
+				}
+			})
+		}
+	}
+	if after := countDescriptors(); after > descriptors {
+		t.Errorf("%d descriptors were open before, %d are after", descriptors, after)
+	}
+}
+
+// settled reports what does not agree in a ledger.
+func settled(t *testing.T, l *ledger) {
+	t.Helper()
+	const shown = 10
+	wrong := l.settle()
+	for i, what := range wrong {
+		if i == shown {
+			t.Errorf("and %d more", len(wrong)-shown)
+			return
+		}
+		t.Error(what)
+	}
+}
+
+func leftFiles(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("%d temporary files are left, %s among them", len(left), left[0].Name())
+	}
+}
+
+// countDescriptors is how many descriptors the process has, 0 where the system
+// does not tell.
+func countDescriptors() int {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(open)
+}

@@ -1,0 +1,142 @@
+package soak
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/halibut-go/halibut"
+)
+
+var soak = flag.Duration("soak", 0, "how long TestSoak makes calls; 0 skips it")
+
+// loopback is TCP.
+type loopback struct{ net.Dialer }
+
+func (*loopback) Listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+
+// impatient are limits with which real time suffices to run into them.
+func impatient() halibut.Limits {
+	return halibut.Limits{
+		Handshake: 2 * time.Second, Read: time.Second, Write: time.Second, Response: 3 * time.Second, PickUp: 5 * time.Second,
+		NullRequest: 500 * time.Millisecond, NullAnswer: time.Second, PollRequest: 2 * time.Second, PoolIdle: 2 * time.Second,
+		NextRequest: 3 * time.Second, ConnectPause: 10 * time.Millisecond,
+		ReconnectMin: 10 * time.Millisecond, ReconnectMax: time.Second,
+	}
+}
+
+// resources are what a program that leaks has more of with time.
+type resources struct {
+	goroutines, descriptors int
+	heap                    uint64
+}
+
+func measure() resources {
+	runtime.GC()
+	runtime.GC() // the second empties the pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return resources{runtime.NumGoroutine(), countDescriptors(), m.HeapAlloc}
+}
+
+func (r resources) String() string {
+	return fmt.Sprintf("%d goroutines, %d descriptors, %d KiB of heap", r.goroutines, r.descriptors, r.heap>>10)
+}
+
+// TestSoak makes calls over TCP in both modes for as long as -soak says. It
+// fails on any call that was lost, ran twice or was told wrongly, and on
+// goroutines, descriptors, files or memory that are left.
+func TestSoak(t *testing.T) {
+	if *soak == 0 {
+		t.Skip("it runs for as long as -soak says, such as -soak 10m")
+	}
+	seed := newSeed()
+	t.Logf("go test ./internal/soak -run TestSoak -timeout 0 -soak %s -seed %d", *soak, seed)
+	// The first round fills pools and caches, and is not measured.
+	round(t, seed, 0, min(*soak/10, 10*time.Second), nil)
+	before := measure()
+	counts := newLedger()
+	number := 1
+	for end := time.Now().Add(*soak); time.Now().Before(end) && !t.Failed(); number++ {
+		round(t, seed, number, min(time.Until(end), time.Minute), counts)
+	}
+	after := measure()
+	t.Logf("before: %s", before)
+	t.Logf("after:  %s", after)
+	t.Log(counts)
+	if after.goroutines > before.goroutines {
+		t.Errorf("%d goroutines are left", after.goroutines-before.goroutines)
+	}
+	if after.descriptors > before.descriptors {
+		t.Errorf("%d descriptors are left", after.descriptors-before.descriptors)
+	}
+	if after.heap > before.heap+4<<20 {
+		t.Errorf("%d KiB of heap are left", (after.heap-before.heap)>>10)
+	}
+}
+
+// round has a listening and a polling service called at the same time, from
+// fresh runtimes.
+func round(t *testing.T, seed uint64, number int, duration time.Duration, counts *ledger) {
+	l, dir := newLedger(), t.TempDir()
+	end := time.Now().Add(duration)
+	var running sync.WaitGroup
+	connections := new(atomic.Int64)
+	for _, polling := range []bool{false, true} {
+		r := &run{
+			name: fmt.Sprintf("%d-%t", number, polling), polling: polling, repeat: number%2 == 0,
+			plan:    plan{seed: seed + uint64(number), pause: 20 * time.Millisecond, wait: 50 * time.Millisecond},
+			tempDir: dir, network: &counted{network: new(loopback), opened: connections}, ledger: l, limits: impatient(),
+		}
+		r.start(t)
+		running.Go(func() {
+			var next atomic.Int64
+			r.callers(8, &next, func(int) bool { return time.Now().Before(end) })
+			r.stop()
+		})
+	}
+	running.Wait()
+	settled(t, l)
+	leftFiles(t, dir)
+	faults := connections.Load()
+	t.Logf("round %d: %d calls, %d connections, each with faults; %s", number, l.total(), faults, measure())
+	if counts != nil {
+		counts.add(l)
+	}
+}
+
+// counted counts the connections that are opened.
+type counted struct {
+	network
+	opened *atomic.Int64
+}
+
+func (c *counted) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	c.opened.Add(1)
+	return c.network.DialContext(ctx, network, addr)
+}
+
+func (l *ledger) total() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, count := range l.counts {
+		n += count
+	}
+	return n
+}
+
+// add takes the counts of a ledger that was settled over.
+func (l *ledger) add(other *ledger) {
+	for how, n := range other.counts {
+		if l.counts[how] == 0 {
+			l.example[how] = other.example[how]
+		}
+		l.counts[how] += n
+	}
+}
