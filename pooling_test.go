@@ -181,12 +181,12 @@ func TestPoolIdleConnections(t *testing.T) {
 		if connections.value() != 5 || ended.value() != 3 {
 			t.Errorf("%d connections, %d of them ended", connections.value(), ended.value())
 		}
-		time.Sleep(10*time.Second - 1)
+		time.Sleep(10*time.Second - time.Nanosecond)
 		synctest.Wait()
 		if ended.value() != 3 {
 			t.Errorf("%d connections ended before their time", ended.value()-3)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if ended.value() != 5 {
 			t.Errorf("%d connections ended, want 5", ended.value())

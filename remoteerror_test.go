@@ -91,7 +91,8 @@ func failing(client func() *halibut.Client) *halibut.Services {
 		return fmt.Errorf("relayed: %w", client().Call(ctx, "IMissing", "Method", nil))
 	})
 	handle("Panic", func(context.Context) error { panic("the fuser is at 240 degrees") })
-	handle("NilMap", func(context.Context) error { var m map[string]int; m["x"] = 1; return nil })
+	var unmade map[string]int
+	handle("NilMap", func(context.Context) error { unmade[fmt.Sprint(len(unmade))] = 1; return nil })
 	handle("Goexit", func(context.Context) error { runtime.Goexit(); return nil })
 	return s
 }

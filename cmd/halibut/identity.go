@@ -203,6 +203,7 @@ func (f *identityFlags) readCertificate(cmd *cobra.Command, name string) (der []
 	}
 	if isPFX(name) {
 		err := f.withPassword(cmd, name, func(password string) error {
+			//lint:ignore SA1019 only it gives the bytes of a certificate that Go cannot parse
 			blocks, err := pkcs12.ToPEM(content, password)
 			if err != nil {
 				return err

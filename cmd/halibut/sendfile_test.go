@@ -28,8 +28,8 @@ func TestFilesOfTentacle(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"send-file", url, smallFile(t), "/work/small"}, "stored as /work/small\nSHA-1     89f6229a11ac4ebaa553c1a3ea96d78fa7483735, the same on both sides\n"},
-		{[]string{"get-file", url, "/work/small", fetched}, "; the peer tells none to compare it with\n"},
+		{[]string{"send-file", url, smallFile(t), "/incoming/small"}, "stored as /incoming/small\nSHA-1     89f6229a11ac4ebaa553c1a3ea96d78fa7483735, the same on both sides\n"},
+		{[]string{"get-file", url, "/incoming/small", fetched}, "; the peer tells none to compare it with\n"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if status := run(t.Context(), append(tt.args, "-i", identity, "--pin", pinOf("peer")), nil, &stdout, &stderr); status != 0 {

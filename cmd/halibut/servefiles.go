@@ -265,7 +265,7 @@ func checkPart(part string) error {
 	case strings.HasPrefix(part, uploading):
 		return errors.New("such names are for files that are not complete")
 	case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
-		return errors.New("Windows drops a dot or a space at the end of a name")
+		return errors.New("a dot or a space at the end of a name is dropped by Windows")
 	case len(part) > 255:
 		return errors.New("a name has at most 255 bytes")
 	}
