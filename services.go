@@ -204,6 +204,8 @@ func newMethod(service, name string, fn reflect.Value, implemented string) (*met
 // checkTravels refuses types that no codec could ever write.
 func checkTravels(t reflect.Type) error {
 	switch {
+	case t == contextType:
+		return errors.New("a context cannot travel: the context comes first, and once")
 	case t == readerType:
 		return errors.New("an io.Reader over the connection can only be the last parameter; use *DataStream")
 	case t.Kind() == reflect.Interface && t.NumMethod() > 0 && t.Implements(errorType):

@@ -35,6 +35,7 @@ func TestRefusedMethods(t *testing.T) {
 		{"I", "M", func(context.Context, func()) error { return nil }, "parameter 1: "},
 		{"I", "M", func(context.Context) (complex128, error) { return 0, nil }, "the result: "},
 		{"I", "M", func(context.Context, error) error { return nil }, "parameter 1: "},
+		{"I", "M", func(context.Context, context.Context) error { return nil }, "the context comes first, and once"},
 		{"I", "M", func(context.Context, io.Reader, int) error { return nil }, "parameter 1: "},
 	} {
 		s := new(halibut.Services)
