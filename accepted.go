@@ -3,6 +3,7 @@ package halibut
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +28,10 @@ type accepted struct {
 	peer   Peer // filled in as it becomes known
 	live   *liveConnection
 	reason error // why the conversation ended
+	// arrived is called when the peer is admitted: the connection is no longer
+	// one that has not said who it is.
+	arrived func()
+	inside  bool // it was admitted
 	// decided is set once, when the peer is admitted or, before that, cut off.
 	decided atomic.Bool
 }
@@ -34,29 +40,34 @@ type accepted struct {
 // conversation in a goroutine with a fresh stack: the handshake's is large,
 // and the conversation may last for months.
 func (s *server) open(ctx context.Context, conn net.Conn) {
-	defer s.leave()
 	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
 	_ = dial.Tune(conn) // a connection that is closed already tells when it is read
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	forget := a.rt.watchDrain(a)
-	converse, err := a.identify(ctx)
-	forget()
+	a.arrived = sync.OnceFunc(func() { forget(); s.leave() })
+	converse, err := a.identify(ctx, s)
 	if err != nil {
-		stop()
-		a.end()
-		if !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining() {
-			a.refused(err)
-		}
+		a.close(ctx, stop, err)
 		return
 	}
-	s.conversations.Go(func() {
-		defer func() {
-			stop()
-			a.end()
-			a.rt.options.Trace.disconnected(a.connection(), a.reason)
-		}()
-		converse()
-	})
+	s.conversations.Go(func() { a.close(ctx, stop, converse()) })
+}
+
+// close ends a connection and tells why, where that is worth telling.
+func (a *accepted) close(ctx context.Context, stop func() bool, err error) {
+	a.arrived()
+	stop()
+	a.end()
+	switch {
+	case a.inside:
+		if err != nil {
+			logEnd(a.log, "client left", err)
+			a.reason = err
+		}
+		a.rt.options.Trace.disconnected(a.connection(), a.reason)
+	case err != nil && !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining():
+		a.refused(a.tooSlow(err))
+	}
 }
 
 // Drain cuts a connection off whose peer was not admitted yet: nothing of a
@@ -91,31 +102,53 @@ func (a *accepted) refused(err error) {
 var errAnswered = errors.New("answered")
 
 // identify takes a connection through handshake, preamble, identity and
-// authorisation, all under one deadline.
-func (a *accepted) identify(ctx context.Context) (converse func(), err error) {
+// authorisation, all under one deadline. For other protocols than Halibut it
+// stops at the first bytes.
+func (a *accepted) identify(ctx context.Context, s *server) (converse func() error, err error) {
 	if limit := a.rt.limits.Handshake; limit > 0 {
 		_ = a.conn.SetDeadline(time.Now().Add(limit))
 	}
-	secured, err := a.handshake(ctx)
+	secured, err := a.handshake(ctx, s.tls)
 	if err != nil {
-		return nil, a.tooSlow(err)
+		return nil, err
 	}
 	a.peer = newPeer(new(secured.ConnectionState()), a.conn.RemoteAddr())
+	if len(s.protocols) > 0 {
+		protocol, started, err := recognise(secured, s.protocols)
+		switch {
+		case err != nil:
+			return nil, err
+		case protocol != nil:
+			return func() error { return a.speak(ctx, protocol, started) }, nil
+		case s.only:
+			return nil, fmt.Errorf("the peer does not speak %s, and this listener nothing else", s.protocols[0].Name())
+		}
+		secured = started
+	}
 	opening := exchange.Accept(secured, &a.rt.answering.Reader)
 	session, err := a.admit(ctx, secured, opening)
 	if err != nil {
 		opening.Close()
-		return nil, a.tooSlow(err)
+		return nil, err
 	}
+	ctx = a.admitted(ctx, a.conn)
+	if a.peer.Role == RolePoller {
+		return func() error { a.passRequests(ctx, session); return nil }, nil
+	}
+	return func() error { a.answerCalls(ctx, session); return nil }, nil
+}
+
+// admitted books that the authoriser has let the peer in, and takes the
+// deadline from the connection that the conversation goes over.
+func (a *accepted) admitted(ctx context.Context, conn net.Conn) context.Context {
+	a.arrived()
+	a.inside = true
 	_ = a.conn.SetDeadline(time.Time{})
+	_ = conn.SetDeadline(time.Time{})
 	a.log.Info("peer admitted", "peer", a.peer)
 	a.rt.options.Trace.connected(a.connection())
 	a.watchClones()
-	ctx = contextWithPeer(ctx, a.peer)
-	if a.peer.Role == RolePoller {
-		return func() { a.passRequests(ctx, session) }, nil
-	}
-	return func() { a.answerCalls(ctx, session) }, nil
+	return contextWithPeer(ctx, a.peer)
 }
 
 // tooSlow names the limit where that is what ended the wait for the peer.
@@ -134,8 +167,14 @@ func (a *accepted) admit(ctx context.Context, secured securedConn, opening *exch
 		return nil, err
 	case kind != wire.PreambleHalibut:
 		return nil, a.answerOther(secured, kind)
-	case !a.peer.Presented():
-		return nil, errors.New("the peer did not present a certificate")
+	}
+	return a.admitIdentity(ctx, opening)
+}
+
+// admitIdentity is admit from behind the preamble.
+func (a *accepted) admitIdentity(ctx context.Context, opening *exchange.Opening) (*exchange.Session, error) {
+	if !a.peer.Presented() {
+		return nil, errNoCertificate
 	}
 	identity, err := opening.Identity()
 	if err != nil {
@@ -176,7 +215,7 @@ func (a *accepted) authorize(ctx context.Context, identity wire.Identity) error 
 // handshake holds one of the places for handshakes while it computes, but not
 // while it waits for the peer: peers that are slow, or stop in the middle, take
 // no place from others.
-func (a *accepted) handshake(ctx context.Context) (securedConn, error) {
+func (a *accepted) handshake(ctx context.Context, config *tls.Config) (securedConn, error) {
 	conn := a.conn
 	if a.rt.handshakes != nil {
 		waiting := &handshakeConn{Conn: conn, places: a.rt.handshakes}
@@ -184,7 +223,7 @@ func (a *accepted) handshake(ctx context.Context) (securedConn, error) {
 		defer waiting.release()
 		conn = waiting
 	}
-	secured, err := a.rt.acceptHandshake(ctx, conn, a.rt.serverTLS)
+	secured, err := a.rt.acceptHandshake(ctx, conn, config)
 	if err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}

@@ -55,13 +55,16 @@ func (c *call) make(ctx context.Context) error {
 	if err := c.encode(ctx); err != nil {
 		return c.fail(err)
 	}
-	switch scheme := c.client.to.Scheme(); scheme {
-	case "https":
-		err = c.toListening(ctx)
-	case "poll":
+	scheme := c.client.to.Scheme()
+	switch stream, calls := rt.reaches(scheme); {
+	case stream:
+		err = c.toListening(ctx, (*call).tryListening)
+	case calls != nil:
+		err = c.toListening(ctx, (*call).tryRoundTrip)
+	case scheme == schemePoll:
 		err = c.toPolling(ctx)
 	default:
-		err = &Error{Code: CodeConnect, Outcome: NotSent, Message: "calls to " + scheme + ":// endpoints need a transport"}
+		err = noTransport(c.client.to)
 	}
 	if err != nil {
 		return c.fail(err)
@@ -82,7 +85,7 @@ func (c *call) encode(ctx context.Context) error {
 		Method:     c.method,
 		Call:       c.metadata(ctx),
 	}
-	params, err := c.client.rt.codec.EncodeParams(make([]byte, 0, paramsRoom), &c.request.Streams, c.args)
+	params, err := c.client.codec.EncodeParams(make([]byte, 0, paramsRoom), &c.request.Streams, c.args)
 	if err != nil {
 		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
 	}
@@ -189,14 +192,15 @@ func (c *call) fail(err error) error {
 	return e
 }
 
-// toListening makes the call on a pooled or a new connection.
-func (c *call) toListening(ctx context.Context) error {
+// toListening tries the call, on a pooled or a new connection, until it was
+// made or may not be tried again.
+func (c *call) toListening(ctx context.Context, attempt func(*call, context.Context) error) error {
 	rt := c.client.rt
 	limits := rt.limits
 	start := time.Now()
 	var first error
 	for try := 1; ; try++ {
-		err := c.tryListening(ctx)
+		err := attempt(c, ctx)
 		if err == nil {
 			return nil
 		}

@@ -36,6 +36,7 @@ type Client struct {
 	to      Endpoint
 	options clientOptions
 	wire    *wire.Endpoint
+	codec   *wire.Codec
 	pins    []string
 	calls   atomic.Uint64
 }
@@ -96,7 +97,7 @@ func EagerNext() ClientOption { return func(o *clientOptions) { o.eagerNext = tr
 // Client returns a client for an endpoint. It opens nothing; whoever opens the
 // connection, calls are made in the same way.
 func (rt *Runtime) Client(to Endpoint, opts ...ClientOption) *Client {
-	c := &Client{rt: rt, to: to}
+	c := &Client{rt: rt, to: to, codec: rt.codecFor(to)}
 	c.options.tries = rt.limits.ConnectTries
 	for _, option := range opts {
 		option(&c.options)

@@ -19,6 +19,45 @@ import (
 // connect dials an endpoint and takes the connection to where both sides know
 // each other. Whoever runs the conversation closes it. Errors are *Error.
 func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, Peer, error) {
+	var (
+		session *exchange.Session
+		peer    Peer
+	)
+	err := rt.dial(ctx, to, serverName, func(secured securedConn) (err error) {
+		session, err = rt.introduce(ctx, secured, to, self, reader)
+		peer = newPeer(new(secured.ConnectionState()), secured.RemoteAddr())
+		return err
+	})
+	return session, peer, err
+}
+
+// introduce says to a peer who this side is, in Halibut's own way or in that of
+// the endpoint's transport.
+func (rt *Runtime) introduce(ctx context.Context, secured securedConn, to Endpoint, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, error) {
+	transport, ok := rt.options.Transports[to.Scheme()].(StreamTransport)
+	if !ok {
+		return exchange.Dial(secured, reader, self)
+	}
+	conn, err := transport.Open(ctx, secured, to)
+	if err != nil {
+		return nil, err
+	}
+	session, err := exchange.Identify(conn, reader, self)
+	if err != nil {
+		_ = conn.Close()
+	}
+	return session, err
+}
+
+// dialSecured dials an endpoint and makes the handshake. Errors are *Error.
+func (rt *Runtime) dialSecured(ctx context.Context, to Endpoint, serverName string) (conn net.Conn, err error) {
+	err = rt.dial(ctx, to, serverName, func(secured securedConn) error { conn = secured; return nil })
+	return conn, err
+}
+
+// dial opens a connection to an endpoint, makes the handshake and has the two
+// sides introduced, both under one deadline. Errors are *Error.
+func (rt *Runtime) dial(ctx context.Context, to Endpoint, serverName string, introduce func(securedConn) error) error {
 	if serverName == "" {
 		serverName = to.ServerName()
 	}
@@ -27,39 +66,30 @@ func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, 
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			err = fmt.Errorf("no connection within %s (Limits.Connect): %w", rt.limits.Connect, err)
 		}
-		return nil, Peer{}, rt.connectError(ctx, to, nil, err)
+		return rt.connectError(ctx, to, nil, err)
 	}
-	session, peer, err := rt.introduce(ctx, conn, to, serverName, self, reader)
+	if limit := rt.limits.Handshake; limit > 0 {
+		_ = conn.SetDeadline(time.Now().Add(limit))
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	secured, err := rt.dialHandshake(ctx, conn, rt.dialTLS(to, serverName))
+	if err == nil {
+		err = introduce(secured)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err() // it has ended, and the connection with it
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = fmt.Errorf("the peer did not say who it is within %s (Limits.Handshake): %w", rt.limits.Handshake, err)
 		}
 		_ = conn.Close()
-		return nil, Peer{}, rt.connectError(ctx, to, conn.RemoteAddr(), err)
+		return rt.connectError(ctx, to, conn.RemoteAddr(), err)
 	}
-	return session, peer, nil
-}
-
-// introduce does handshake and identification under one deadline.
-func (rt *Runtime) introduce(ctx context.Context, conn net.Conn, to Endpoint, serverName string, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, Peer, error) {
-	if limit := rt.limits.Handshake; limit > 0 {
-		_ = conn.SetDeadline(time.Now().Add(limit))
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	secured, err := rt.dialHandshake(ctx, conn, rt.dialTLS(to, serverName))
-	if err != nil {
-		return nil, Peer{}, err
-	}
-	session, err := exchange.Dial(secured, reader, self)
-	if err != nil {
-		return nil, Peer{}, err
-	}
-	if !stop() {
-		return nil, Peer{}, ctx.Err() // it has ended, and the connection with it
-	}
-	peer := newPeer(new(secured.ConnectionState()), conn.RemoteAddr())
-	return session, peer, conn.SetDeadline(time.Time{})
+	return nil
 }
 
 // connectError puts into words why no conversation began.

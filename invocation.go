@@ -19,6 +19,7 @@ type handler Runtime
 // invocation is one request that is being answered.
 type invocation struct {
 	rt      *Runtime
+	codec   *wire.Codec // of the result
 	request *wire.Request
 	method  *method
 	args    []reflect.Value // the context is the first
@@ -32,7 +33,7 @@ type invocation struct {
 // Prepare implements [exchange.Handler].
 func (h *handler) Prepare(_ context.Context, request *wire.Request) exchange.Invocation {
 	rt := (*Runtime)(h)
-	inv := &invocation{rt: rt, request: request}
+	inv := &invocation{rt: rt, codec: rt.codec, request: request}
 	if err := inv.resolve(); err != nil {
 		inv.refused = err
 		inv.live = nil
@@ -176,7 +177,7 @@ func (inv *invocation) Run(ctx context.Context) *wire.Response {
 	result, failure := inv.serve(ctx)
 	if failure == nil {
 		var err error
-		response.Result, err = inv.rt.codec.EncodeResultValue(make([]byte, 0, resultRoom), &response.Streams, result)
+		response.Result, err = inv.codec.EncodeResultValue(make([]byte, 0, resultRoom), &response.Streams, result)
 		if err != nil {
 			inv.rt.log.Error("a result cannot be sent", "service", inv.method.service, "method", inv.method.name, "error", err)
 			failure = invocationFailed("System.InvalidOperationException", "the result of the method cannot be sent: "+err.Error())

@@ -2,6 +2,7 @@ package halibut
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -15,14 +16,18 @@ import (
 // Serve blocks; it owns l and everything it starts, and returns when all of it
 // has ended: ErrClosed after Shutdown or Close, the error of ctx when that
 // ended, which cuts every connection at once, or the listener's error.
-func (rt *Runtime) Serve(ctx context.Context, l net.Listener) error {
+func (rt *Runtime) Serve(ctx context.Context, l net.Listener, opts ...ServeOption) error {
 	ctx, done, err := rt.begin(ctx, &rt.serving)
 	if err != nil {
 		_ = l.Close()
 		return err
 	}
 	defer done()
-	s := &server{rt: rt, listener: l}
+	s := &server{rt: rt, listener: l, protocols: rt.options.Protocols}
+	for _, option := range opts {
+		option(s)
+	}
+	s.tls = rt.serverTLSFor(s.protocols, s.only)
 	if n := rt.limits.Unauthenticated; n > 0 {
 		s.unauthenticated = make(chan struct{}, n)
 	}
@@ -43,6 +48,9 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener) error {
 type server struct {
 	rt              *Runtime
 	listener        net.Listener
+	protocols       []Protocol // beside Halibut
+	only            bool       // the first of them in place of Halibut
+	tls             *tls.Config
 	arrivals        sync.WaitGroup // connections that have not said who they are
 	conversations   sync.WaitGroup // those whose peers were admitted
 	unauthenticated chan struct{}  // one place for each connection that has not said who it is

@@ -45,9 +45,8 @@ func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, o
 	if err != nil {
 		return err
 	}
-	if to.Scheme() != "https" {
-		return &Error{Code: CodeConnect, Outcome: NotSent, Endpoint: to.String(),
-			Message: "polling " + to.Scheme() + ":// endpoints needs a transport"}
+	if stream, _ := rt.reaches(to.Scheme()); !stream {
+		return rt.cannotPoll(to)
 	}
 	ctx, done, err := rt.begin(ctx, &rt.work)
 	if err != nil {
@@ -63,6 +62,14 @@ func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, o
 	defer rt.live.pollsNoMore(p)
 	defer p.extras.Wait()
 	return p.run(ctx)
+}
+
+// cannotPoll is the error for an endpoint with nobody who could be polled.
+func (rt *Runtime) cannotPoll(to Endpoint) error {
+	if _, calls := rt.reaches(to.Scheme()); calls == nil && (to.Scheme() == schemeWSS || to.Scheme() == schemeRPC) {
+		return noTransport(to)
+	}
+	return &Error{Code: CodeConnect, Outcome: NotSent, Endpoint: to.String(), Message: to.Scheme() + ":// endpoints cannot be polled"}
 }
 
 // reconnectPause doubles from ReconnectMin to ReconnectMax. The jitter comes

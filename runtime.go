@@ -3,6 +3,7 @@ package halibut
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -55,6 +56,12 @@ type Options struct {
 	GetClientCertificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 	// MinTLS is the lowest TLS version, tls.VersionTLS12 where it is zero.
 	MinTLS uint16
+	// Transports reach the endpoints of schemes that the runtime does not reach by
+	// itself: "wss" by a *websocket.Transport, "rpc" by a *jsonrpc.Transport.
+	Transports map[string]Transport
+	// Protocols are what the listeners of Serve speak beside Halibut, on the same
+	// port.
+	Protocols []Protocol
 	// DialContext opens connections in place of a net.Dialer, also to proxies.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Proxy names the proxy for an endpoint that is dialled and names none by
@@ -70,14 +77,15 @@ type Options struct {
 // Runtime is one side of Halibut: it makes calls, offers services, or both, on
 // any number of connections. All methods may be called from any goroutine.
 type Runtime struct {
-	options  Options
-	limits   Limits
-	own      Pin // the certificate that New got
-	log      *slog.Logger
-	page     []byte   // that a browser gets
-	words    []string // that it says at the end of its identities
-	codec    *wire.Codec
-	services *Services
+	options    Options
+	limits     Limits
+	own        Pin // the certificate that New got
+	log        *slog.Logger
+	page       []byte   // that a browser gets
+	words      []string // that it says at the end of its identities
+	codec      *wire.Codec
+	typedCodec wire.Codec // for protocols that name the type of every value
+	services   *Services
 
 	queues    queue.Provider
 	ownQueues bool
@@ -128,12 +136,16 @@ func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
 	if rt.page, err = rt.options.Page.response(); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(checkTransports(rt.options.Transports), checkProtocols(rt.options.Protocols, rt.options.MinTLS)); err != nil {
+		return nil, err
+	}
 	rt.limits = rt.options.Limits.withDefaults()
 	rt.log = rt.options.Logger
 	if rt.log == nil {
 		rt.log = slog.New(slog.DiscardHandler)
 	}
 	rt.codec = &wire.Codec{Types: rt.options.Types}
+	rt.typedCodec.Types, rt.typedCodec.TypeAll = rt.options.Types, true
 	rt.services = rt.options.Services
 	rt.pool.MaxOpen, rt.pool.MaxIdle = rt.limits.PoolConnections, rt.limits.PoolIdleConnections
 	if rt.limits.Handshakes > 0 {
@@ -174,7 +186,11 @@ func (rt *Runtime) dialTLS(to Endpoint, serverName string) *tls.Config {
 	}
 	identity := rt.identity
 	identity.Verify = to.verify()
-	config, _ := rt.clientTLS.LoadOrStore(key, identity.Client(serverName))
+	made := identity.Client(serverName)
+	if transport := rt.options.Transports[to.Scheme()]; transport != nil {
+		transport.ConfigureTLS(made)
+	}
+	config, _ := rt.clientTLS.LoadOrStore(key, made)
 	return config.(*tls.Config)
 }
 

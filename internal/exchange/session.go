@@ -19,8 +19,18 @@ type Session struct {
 // answer. The caller has set the connection's deadline; the wait for the
 // answer ends with it. The connection is not closed on error.
 func Dial(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
+	return identify(conn, reader, self, wire.PreambleText)
+}
+
+// Identify is Dial on a connection whose preamble was something else than
+// Halibut's own.
+func Identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
+	return identify(conn, reader, self, "")
+}
+
+func identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity, preamble string) (*Session, error) {
 	s := &Session{Self: self, link: newLink(conn, reader)}
-	opening, err := wire.AppendIdentity([]byte(wire.PreambleText), self)
+	opening, err := wire.AppendIdentity([]byte(preamble), self)
 	if err != nil {
 		return nil, err
 	}
