@@ -35,6 +35,11 @@ type conversation struct {
 // converse connects a client with a service; words are what both say.
 func converse(t *testing.T, polling bool, handler Handler, words ...string) *conversation {
 	t.Helper()
+	return converseWith(t, &Config{Timeouts: testTimeouts}, polling, handler, words...)
+}
+
+func converseWith(t *testing.T, config *Config, polling bool, handler Handler, words ...string) *conversation {
+	t.Helper()
 	dialling, accepting := memnet.Pipe("dialler", "acceptor")
 	self := wire.Identity{Role: wire.RoleClient, Words: words}
 	if polling {
@@ -44,7 +49,7 @@ func converse(t *testing.T, polling bool, handler Handler, words ...string) *con
 	var acceptErr error
 	var accepts sync.WaitGroup
 	accepts.Go(func() {
-		opening := Accept(accepting, nil)
+		opening := Accept(accepting, &config.Reader)
 		if kind, err := opening.Preamble(); err != nil || kind != wire.PreambleHalibut {
 			acceptErr = errors.Join(errors.New("no preamble"), err)
 			return
@@ -53,12 +58,11 @@ func converse(t *testing.T, polling bool, handler Handler, words ...string) *con
 			accepted, acceptErr = opening.Admit(words)
 		}
 	})
-	dialled, err := Dial(dialling, nil, self)
+	dialled, err := Dial(dialling, &config.Reader, self)
 	accepts.Wait()
 	if err = errors.Join(err, acceptErr); err != nil {
 		t.Fatal(err)
 	}
-	config := &Config{Timeouts: testTimeouts}
 	c := &conversation{t: t, clientEnd: make(chan error, 1), served: make(chan error, 1)}
 	c.clientConn, c.servConn = dialling, accepting
 	atClient, atService := dialled, accepted
