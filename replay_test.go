@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 
 	"github.com/halibut-go/halibut/internal/memnet"
 	"github.com/halibut-go/halibut/internal/replay"
@@ -151,7 +150,7 @@ func eachRecording(t *testing.T, kinds []string, replayed func(t *testing.T, f *
 			ran++
 			for name, pipe := range pipes {
 				t.Run(name, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { replayed(t, f, pipe, list) })
+					bubble(t, func(t *testing.T) { replayed(t, f, pipe, list) })
 				})
 			}
 		})

@@ -214,7 +214,7 @@ type cutClient struct {
 }
 
 func runCutClient(t *testing.T, u unit, dir string, at cut, whole *cutClient) (c *cutClient) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		defer func() {
 			if t.Failed() {
 				t.Logf("%+v", at)
@@ -325,7 +325,7 @@ func (c *cutClient) isRescuable(whole *cutClient) bool {
 // runRescue makes the calls again, with the same cut and another connection:
 // nobody notices then that the first one ended.
 func (c *cutClient) runRescue(t *testing.T, u unit, dir string, at cut, whole *cutClient) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		again := newCutClient(t, u, at)
 		calls := again.writable()[:c.made]
 		items := again.players[0].Items

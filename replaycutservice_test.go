@@ -43,7 +43,7 @@ type cutService struct {
 }
 
 func runCutService(t *testing.T, u unit, s *countedServices, dir string, at cut, whole *cutService) (c *cutService) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		defer func() {
 			if t.Failed() {
 				t.Logf("%+v", at)

@@ -2,6 +2,7 @@ package halibut_test
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"net"
 	"testing"
@@ -114,6 +115,9 @@ var modes = []string{"listening", "polling"}
 // all wait for it.
 func inBubble(t *testing.T, test func(t *testing.T, network *memnet.Network)) {
 	certificates() // outside: they take their time
+	if fips140.Enabled() {
+		t.Skip("FIPS mode has no entropy in virtual time")
+	}
 	synctest.Test(t, func(t *testing.T) { test(t, new(memnet.Network)) })
 }
 

@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 		for _, flow := range []halibuttest.Flow{halibuttest.Writes, halibuttest.Reads} {
 			test.fault.Flow, test.fault.After = flow, after
 			t.Run(test.fault.String(), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					faulty, plain := faultyPair(test.fault)
 					defer plain.Close()
 					defer faulty.Close()
@@ -109,7 +109,7 @@ func TestFaults(t *testing.T) {
 // TestBlackHoleFills holds that writes into nowhere end where those of a system
 // would: when its buffer is full.
 func TestBlackHoleFills(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		faulty, plain := faultyPair(halibuttest.Fault{Kind: halibuttest.BlackHole})
 		_ = faulty.SetWriteDeadline(time.Now().Add(time.Minute))
 		n, err := faulty.Write(content(100_000))
@@ -138,7 +138,7 @@ func TestInject(t *testing.T) {
 		{halibuttest.BlackHole, os.ErrDeadlineExceeded},
 	} {
 		t.Run(test.kind.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				faulty, plain := faultyPair()
 				defer plain.Close()
 				read := make(chan error, 1)
@@ -164,7 +164,7 @@ func TestInject(t *testing.T) {
 
 // TestMovedDeadline moves a deadline under a read that waits in a fault.
 func TestMovedDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		faulty, plain := faultyPair(halibuttest.Fault{Kind: halibuttest.Stall, Flow: halibuttest.Reads})
 		defer plain.Close()
 		defer faulty.Close()
@@ -185,7 +185,7 @@ func TestMovedDeadline(t *testing.T) {
 // middle of the handshake, the next in the first TLS record of the request,
 // which nobody can read then, and the third after it.
 func TestFaultyCalls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		var network memnet.Network
 		l, err := network.Listen("service:10933")
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -90,7 +89,7 @@ func TestStreams(t *testing.T) {
 // TestTime waits for hours in no time.
 func TestTime(t *testing.T) {
 	eachDirection(t, func(t *testing.T, d halibuttest.Direction) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
 			s := services()
 			s.Handle("IEchoService", "Sleep", func(_ context.Context, seconds int64) error {
 				time.Sleep(time.Duration(seconds) * time.Second)
