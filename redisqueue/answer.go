@@ -9,10 +9,8 @@ import (
 // store puts a response into Redis for the node that waits for it.
 func (d *delivery) store(response *wire.Response) {
 	p, id := d.queue.provider, d.id.String()
-	stored, err := p.encodeResponse(d.queue.subscription, d.id, response)
-	if response.Streams != nil {
-		defer func() { _ = response.Streams.CloseAll() }() // nothing is left to be done about it
-	}
+	stored, err := p.encodeResponse(p.storing, d.queue.message(d.id, KindResponse), response)
+	closeStreams(response.Streams)
 	if err != nil {
 		d.storeFailure(newFailure(0, d.peer, fmt.Errorf("the response cannot be stored: %w", err)))
 		return
@@ -44,7 +42,7 @@ func (q *redisQueue) storeFailure(id, requestID, sender string, f *failure) {
 	if !ok {
 		return
 	}
-	stored, err := p.encodeResponse(q.subscription, parsed, f.response(requestID))
+	stored, err := p.encodeResponse(p.storing, q.message(parsed, KindResponse), f.response(requestID))
 	if err != nil {
 		p.log.Error("the failure of a call cannot be stored", "request", id, "error", err)
 		return
@@ -52,7 +50,7 @@ func (q *redisQueue) storeFailure(id, requestID, sender string, f *failure) {
 	var detail []byte
 	if sender != "" {
 		if detail, err = f.encode(); err == nil {
-			detail, err = p.wrappers.wrap(Message{q.subscription, parsed, KindFailure}, detail)
+			detail, err = p.wrappers.wrap(q.message(parsed, KindFailure), detail)
 		}
 		if err != nil {
 			p.log.Error("the failure of a call cannot be told in full", "request", id, "error", err)

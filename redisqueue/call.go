@@ -42,6 +42,8 @@ type call struct {
 	holder   *delivery  // of this node
 	returned error      // why the last collector of this node gave it back
 	leaving  bool       // the call is about to end: no collector may have it any more
+	metadata []byte     // of the request's data streams
+	untaken  bool       // nobody has or will have the request
 	dropped  bool       // one would have had it meanwhile
 	over     bool
 	response *wire.Response
@@ -99,6 +101,9 @@ func (p *Provider) begin(ctx context.Context, q *redisQueue, req *wire.Request, 
 func (p *Provider) forget(c *call) {
 	c.subscription.cancel()
 	c.watched.unsubscribe()
+	if c.untaken {
+		p.discardStreams(c.queue.message(c.id, KindRequest), c.request.Streams, c.metadata)
+	}
 	if c.err != nil {
 		p.unclean.add(c.id, responseLife+requestGrace)
 	}
@@ -119,15 +124,19 @@ func (c *call) life() time.Duration {
 // enqueue puts the request into Redis. With an error the call is over.
 func (c *call) enqueue() error {
 	p, q, id := c.queue.provider, c.queue, c.id.String()
-	stored, err := p.encodeRequest(q.subscription, c.id, c.request)
-	if err != nil {
-		return c.ends(c.failure(queue.Queued, fmt.Errorf("the request cannot be queued: %w", err)))
-	}
-	look := func(string) { c.order(orderLook) }
-	c.subscription = p.channels.subscribe(q.keys.responseAvailable(id), look, c.confirmed)
 	ctx, cancel := p.bind(c.ctx)
 	defer cancel()
-	if err := p.storage.put(ctx, q.keys, id, stored, strings.Join(c.pins, " "), c.life()); err != nil {
+	m := q.message(c.id, KindRequest)
+	m.Pins = strings.Join(c.pins, " ")
+	stored, err := p.encodeRequest(ctx, m, c.request)
+	if err != nil {
+		return c.ends(c.notEncoded(err))
+	}
+	c.metadata = stored.metadata
+	look := func(string) { c.order(orderLook) }
+	c.subscription = p.channels.subscribe(q.keys.responseAvailable(id), look, c.confirmed)
+	if err := p.storage.put(ctx, q.keys, id, stored, m.Pins, c.life()); err != nil {
+		c.untaken = true
 		p.tidy(q.keys.requestKey(id))
 		return c.ends(c.notQueued(queue.Queued, err))
 	}
@@ -138,6 +147,7 @@ func (c *call) enqueue() error {
 	}
 	var failed *Error
 	if errors.Is(err, errListFull) {
+		c.untaken = true
 		p.tidy(q.keys.requestKey(id))
 		return c.ends(c.failure(queue.Queued, fmt.Errorf("%w: %d requests wait for %s, which is the limit (Options.Length)", queue.ErrFull, p.length, q.subscription)))
 	}
@@ -275,9 +285,11 @@ func (c *call) withdraw() queue.Stage {
 		p.goAlong(func() { c.withdrawLater() })
 		return queue.Started
 	case claimer == withdrawn:
+		c.untaken = true
 		p.goAlong(func() { _ = p.storage.unlist(p.storing, q.keys, id) }) // a claim removes it too
 		return queue.Queued
 	case claimer == p.node:
+		c.untaken = true
 		return queue.Queued // it is on its way to a collector, who will not get it
 	}
 	p.goAlong(c.cancelRemote)
@@ -331,6 +343,7 @@ func (c *call) pickUpOver() {
 	switch {
 	case c.over:
 	case err == nil && claimer == withdrawn:
+		c.untaken = true
 		p.goAlong(func() { _ = p.storage.unlist(p.storing, q.keys, id) })
 		c.end(nil, c.notCollected(c.returnedStage()))
 	case err == nil && claimer == p.node, c.dropped:
@@ -388,6 +401,9 @@ func (c *call) look() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
+		if response != nil {
+			closeStreams(response.Streams)
+		}
 		return true
 	}
 	c.end(response, err)
@@ -401,7 +417,7 @@ func (c *call) read(found *answer) (*wire.Response, error) {
 		return c.failure(queue.Started, fmt.Errorf("%s: the response at %s: %w", unreadText, q.keys.responseKey(c.id.String()), err))
 	}
 	if len(found.failure) > 0 {
-		plain, err := p.unwrap(Message{q.subscription, c.id, KindFailure}, found.failure)
+		plain, err := p.wrappers.unwrap(q.message(c.id, KindFailure), found.failure, p.limits.MaxDocument())
 		if err != nil {
 			return nil, unread(err)
 		}
@@ -411,7 +427,7 @@ func (c *call) read(found *answer) (*wire.Response, error) {
 		}
 		return nil, f.err(c)
 	}
-	response, err := p.decodeResponse(q.subscription, c.id, found.payload)
+	response, err := p.decodeResponse(c.ctx, q.message(c.id, KindResponse), found.payload)
 	if err != nil {
 		return nil, unread(err)
 	}
@@ -517,6 +533,14 @@ func (c *call) failure(stage queue.Stage, err error) *queue.Error {
 
 func (c *call) notCollected(stage queue.Stage) *queue.Error {
 	return c.failure(stage, &queue.NotCollectedError{PickUp: c.pickUp, Returned: c.returned})
+}
+
+// notEncoded is the error of a request that could not be made ready for Redis.
+func (c *call) notEncoded(err error) error {
+	if c.ctx.Err() != nil {
+		return queue.Cancelled(c.ctx, queue.Queued, c.queue.subscription, c.peer)
+	}
+	return c.failure(queue.Queued, fmt.Errorf("Request %s failed since an error occured when preparing request for queue: %w", c.id, err))
 }
 
 // notQueued is the error of a request that could not be put into Redis.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,7 @@ type delivery struct {
 	sender  string
 	call    *call // nil: the sender is on another node
 	life    time.Duration
+	keep    *atomic.Bool // its data streams, in the store
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -44,7 +46,7 @@ var _ queue.Delivery = (*delivery)(nil)
 func (q *redisQueue) deliver(r *claimedRequest, peer queue.Peer) *delivery {
 	d := &delivery{
 		queue: q, id: r.id, token: r.token, request: r.request, peer: peer,
-		sender: r.sender, call: r.call, life: r.life, stop: func() {},
+		sender: r.sender, call: r.call, life: r.life, keep: r.keep, stop: func() {},
 	}
 	parent := context.Context(context.Background())
 	switch {
@@ -179,6 +181,9 @@ func (d *delivery) finish() {
 		return
 	}
 	d.stop()
+	if d.call == nil || d.request != d.call.request {
+		closeStreams(d.request.Streams)
+	}
 	q := d.queue
 	q.mu.Lock()
 	q.collected--

@@ -1,7 +1,10 @@
 package redisqueue
 
 import (
+	"context"
 	"fmt"
+	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -9,19 +12,24 @@ import (
 )
 
 // encodeRequest makes what is stored of a request under this id.
-func (p *Provider) encodeRequest(endpoint string, id uuid.UUID, req *wire.Request) (payload, error) {
-	stored := *req
-	stored.ActivityID = id // .NET nodes name the response after it
-	document, err := wire.AppendQueueRequest(nil, &stored)
-	if err == nil {
-		document, err = p.wrappers.wrap(Message{endpoint, id, KindRequest}, document)
+func (p *Provider) encodeRequest(ctx context.Context, m Message, req *wire.Request) (stored payload, err error) {
+	if stored.metadata, err = p.storeStreams(ctx, m, req.Streams); err != nil {
+		return stored, err
 	}
-	return payload{message: document}, err
+	kept := *req
+	kept.ActivityID = m.ID // .NET nodes name the response after it
+	document, err := wire.AppendQueueRequest(nil, &kept)
+	if err == nil {
+		m.Metadata = stored.metadata
+		stored.message, err = p.wrappers.wrap(m, document)
+	}
+	return stored, err
 }
 
 // decodeRequest reads a stored request.
-func (p *Provider) decodeRequest(endpoint string, id uuid.UUID, stored payload) (*wire.Request, error) {
-	document, err := p.unwrap(Message{endpoint, id, KindRequest}, stored.message)
+func (p *Provider) decodeRequest(ctx context.Context, m Message, stored payload, keep *atomic.Bool) (*wire.Request, error) {
+	m.Metadata = stored.metadata
+	document, err := p.wrappers.unwrap(m, stored.message, p.limits.MaxDocument())
 	if err != nil {
 		return nil, err
 	}
@@ -29,28 +37,50 @@ func (p *Provider) decodeRequest(endpoint string, id uuid.UUID, stored payload) 
 	if err != nil {
 		return nil, err
 	}
-	if req.ActivityID != id {
+	if req.ActivityID != m.ID {
 		return nil, fmt.Errorf("it says that it is request %s", req.ActivityID)
 	}
-	return req, nil
+	req.Streams, err = p.loadStreams(ctx, m, document, stored.metadata, keep)
+	return req, err
 }
 
-func (p *Provider) encodeResponse(endpoint string, id uuid.UUID, response *wire.Response) (payload, error) {
+func (p *Provider) encodeResponse(ctx context.Context, m Message, response *wire.Response) (stored payload, err error) {
+	if stored.metadata, err = p.storeStreams(ctx, m, response.Streams); err != nil {
+		return stored, err
+	}
 	document, err := wire.AppendQueueResponse(nil, response)
 	if err == nil {
-		document, err = p.wrappers.wrap(Message{endpoint, id, KindResponse}, document)
+		m.Metadata = stored.metadata
+		stored.message, err = p.wrappers.wrap(m, document)
 	}
-	return payload{message: document}, err
+	return stored, err
 }
 
-func (p *Provider) decodeResponse(endpoint string, id uuid.UUID, stored payload) (*wire.Response, error) {
-	document, err := p.unwrap(Message{endpoint, id, KindResponse}, stored.message)
+func (p *Provider) decodeResponse(ctx context.Context, m Message, stored payload) (*wire.Response, error) {
+	m.Metadata = stored.metadata
+	document, err := p.wrappers.unwrap(m, stored.message, p.limits.MaxDocument())
 	if err != nil {
 		return nil, err
 	}
-	return wire.ParseQueueResponse(document, p.limits.MaxDepth())
+	response, err := wire.ParseQueueResponse(document, p.limits.MaxDepth())
+	if err != nil {
+		return nil, err
+	}
+	response.Streams, err = p.loadStreams(ctx, m, document, stored.metadata, nil)
+	return response, err
 }
 
-func (p *Provider) unwrap(m Message, b []byte) ([]byte, error) {
-	return p.wrappers.unwrap(m, b, p.limits.MaxDocument())
+// boundTo is the thumbprint that a request names, in capitals, or "". A .NET
+// node says in no other way whom a request is for.
+func boundTo(req *wire.Request) string {
+	endpoint, err := wire.ParseEndpoint(req.RawEndpoint)
+	if err != nil || endpoint == nil {
+		return ""
+	}
+	return strings.ToUpper(strings.TrimSpace(endpoint.RemoteThumbprint))
+}
+
+// message names a message of this queue.
+func (q *redisQueue) message(id uuid.UUID, kind Kind) Message {
+	return Message{Endpoint: q.subscription, ID: id, Kind: kind}
 }

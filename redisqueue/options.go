@@ -22,6 +22,10 @@ type Options struct {
 	// the nearest to Redis. All nodes must have the same.
 	Wrappers []Wrapper
 
+	// Streams keeps the data streams of messages; nil is InlineStreams{}. All
+	// nodes must have the same.
+	Streams StreamStore
+
 	// TLS is how to connect to a rediss:// URL; nil verifies the server's
 	// certificate against the system's authorities.
 	TLS *tls.Config
@@ -53,6 +57,13 @@ func (o *Options) length() int {
 		return 0
 	}
 	return o.Length
+}
+
+func (o *Options) streams() StreamStore {
+	if o.Streams == nil {
+		return InlineStreams{}
+	}
+	return o.Streams
 }
 
 func (o *Options) logger() *slog.Logger {

@@ -22,6 +22,7 @@ type Provider struct {
 	storage  *storage
 	channels *channels
 	wrappers wrappers
+	streams  StreamStore
 	limits   wire.Limits
 	length   int
 	log      *slog.Logger
@@ -42,8 +43,9 @@ type Provider struct {
 
 	roused  chan struct{} // for the watch: there is something to look after
 	untidy  untidy
-	ran     recent // requests that were in the hands of a collector of this node
-	unclean recent // ids of calls whose response may still come
+	orphans time.Time // when the store was last rid of them; the watch's own
+	ran     recent    // requests that were in the hands of a collector of this node
+	unclean recent    // ids of calls whose response may still come
 
 	mu         sync.Mutex
 	queues     map[string]*redisQueue
@@ -59,7 +61,7 @@ var _ queue.Provider = (*Provider)(nil)
 func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
 	p := &Provider{
 		client: client, timing: t, keys: newKeyspace(opts.Prefix, opts.ChannelPrefix),
-		wrappers: opts.Wrappers, limits: opts.Limits, length: opts.length(), log: opts.logger(),
+		wrappers: opts.Wrappers, streams: opts.streams(), limits: opts.Limits, length: opts.length(), log: opts.logger(),
 		node: uuid.NewString(), closing: make(chan struct{}), roused: make(chan struct{}, 1),
 		queues: make(map[string]*redisQueue), calls: make(map[uuid.UUID]*call),
 		deliveries: make(map[uuid.UUID]*delivery), finished: make(chan struct{}),

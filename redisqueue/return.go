@@ -27,6 +27,7 @@ func (d *delivery) giveBack(err error) {
 		return
 	}
 	p := d.queue.provider
+	d.keep.Store(true)
 	p.ran.remove(d.id)
 	outcome, failed := d.release(p.timing.leave)
 	if failed == nil {
@@ -77,7 +78,8 @@ func (q *redisQueue) putBack(r *claimedRequest) {
 		p.tidy(q.keys.claimKey(id))
 		return
 	}
-	outcome, err := p.storage.release(p.storing, q.keys, id, r.token, "", p.timing.budget)
+	r.keep.Store(true)
+	outcome, err := p.storage.release(p.storing, q.keys, id, r.token, r.learned, p.timing.budget)
 	if err != nil {
 		p.log.Error("a request that nobody was there for could not be put back", "error", err)
 	}
@@ -113,6 +115,7 @@ func (c *call) giveBack(d *delivery, err error) {
 		c.stage = queue.Queued
 	}
 	c.mu.Unlock()
+	d.keep.Store(!late)
 	d.finish()
 	p.ran.remove(c.id)
 	if late {

@@ -79,6 +79,7 @@ func (p *Provider) round(now time.Time) {
 	p.mu.Unlock()
 
 	p.watchSentinel(now, calls)
+	p.watchOrphans(now)
 	var r roundCommands
 	for _, c := range calls {
 		c.watch(now, &r)

@@ -21,6 +21,8 @@ type Message struct {
 	Endpoint string
 	ID       uuid.UUID
 	Kind     Kind
+	Pins     string // who may collect the request, separated by spaces
+	Metadata []byte // of its data streams
 }
 
 // A Wrapper changes the bytes of messages on their way to Redis and back. All
@@ -48,10 +50,14 @@ func (ws wrappers) wrap(m Message, b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// wrapperOverhead is more than a wrapper makes a message longer.
+const wrapperOverhead = 4 << 10
+
 func (ws wrappers) unwrap(m Message, b []byte, limit int64) ([]byte, error) {
 	for _, w := range ws {
 		var err error
-		if b, err = w.Unwrap(m, b, limit); err != nil {
+		// What comes out may still be wrapped, and then be a little longer.
+		if b, err = w.Unwrap(m, b, min(limit, 1<<62)+wrapperOverhead); err != nil {
 			return nil, fmt.Errorf("%T: %w", w, err)
 		}
 	}

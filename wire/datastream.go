@@ -47,7 +47,8 @@ type content struct {
 	spool    *spool
 	cleanup  runtime.Cleanup
 	live     *liveFrame
-	err      error // why there is nothing to open; nil once it has come
+	release  func() // lets go of what open reads
+	err      error  // why there is nothing to open; nil once it has come
 }
 
 var (
@@ -315,13 +316,17 @@ func (d *DataStream) Close() error {
 	}
 	c := d.content
 	c.mu.Lock()
-	spool, live := c.spool, c.live
-	c.spool, c.live, c.open = nil, nil, nil
+	spool, live, release := c.spool, c.live, c.release
+	c.spool, c.live, c.open, c.release = nil, nil, nil, nil
 	c.err = errClosed
 	c.mu.Unlock()
 	if spool != nil {
 		c.cleanup.Stop()
 		spool.release()
+	}
+	if release != nil {
+		c.cleanup.Stop()
+		release()
 	}
 	if live != nil {
 		return live.Close()

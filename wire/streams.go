@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 
 	"github.com/google/uuid"
 )
@@ -185,6 +186,13 @@ func (s *Streams) Allow(id uuid.UUID, length int64) error {
 // connection: from a store that a queue uses. open is called whenever the
 // stream is read.
 func (s *Streams) Fill(id uuid.UUID, open func() (io.ReadCloser, error)) error {
+	return s.FillUntil(id, open, nil)
+}
+
+// FillUntil is Fill with a release, which is called once: when the stream is
+// closed, or has become unreachable without that. With an error it is not
+// called.
+func (s *Streams) FillUntil(id uuid.UUID, open func() (io.ReadCloser, error), release func()) error {
 	i, ok := s.find(id)
 	if !ok || !s.list[i].bound {
 		return fmt.Errorf("the message has no data stream %s to fill", id)
@@ -199,6 +207,10 @@ func (s *Streams) Fill(id uuid.UUID, open func() (io.ReadCloser, error)) error {
 		return c.err
 	}
 	c.open, c.err = open, nil
+	if release != nil {
+		c.release = release
+		c.cleanup = runtime.AddCleanup(c, func(release func()) { release() }, release)
+	}
 	s.arrive(i)
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -266,4 +268,51 @@ func TestCloseAllReportsWhatDrainingFound(t *testing.T) {
 	if err := s.CloseAll(); !errors.As(err, &stream) {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestFilledStreamIsReleasedOnce(t *testing.T) {
+	var s Streams
+	ds, err := s.Bind(idA, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := 0
+	if err := s.FillUntil(idA, StreamBytes([]byte("abc")).Open, func() { released++ }); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, ds, []byte("abc"))
+	if released != 0 {
+		t.Error("it was released while it can be read")
+	}
+	for range 2 {
+		if err := ds.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if released != 1 {
+		t.Errorf("it was released %d times", released)
+	}
+}
+
+func TestFilledStreamThatNobodyClosesIsReleased(t *testing.T) {
+	released := make(chan struct{})
+	func() {
+		var s Streams
+		if _, err := s.Bind(idA, 3); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.FillUntil(idA, StreamBytes([]byte("abc")).Open, func() { close(released) }); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		runtime.GC()
+		select {
+		case <-released:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+	t.Error("it is still held")
 }

@@ -1,0 +1,336 @@
+package redisqueue
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/halibut-go/halibut/queue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+func sharedDirectory(t *testing.T) (*SharedDirectory, string) {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := OpenSharedDirectory(dir, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, dir
+}
+
+// TestStreamStores is what every store has to do.
+func TestStreamStores(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) StreamStore{
+		"InlineStreams":   func(*testing.T) StreamStore { return InlineStreams{} },
+		"SharedDirectory": func(t *testing.T) StreamStore { s, _ := sharedDirectory(t); return s },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Run("KeepsAll", func(t *testing.T) { keepsAll(t, open(t)) })
+			t.Run("RefusesForeignMetadata", func(t *testing.T) { refusesForeignMetadata(t, open(t)) })
+			t.Run("RefusesWrongLengths", func(t *testing.T) { refusesWrongLengths(t, open(t)) })
+		})
+	}
+}
+
+func keepsAll(t *testing.T, store StreamStore) {
+	want := map[uuid.UUID][]byte{}
+	var streams wire.Streams
+	for _, size := range []int{0, 1, 100_000} {
+		content := make([]byte, size)
+		if _, err := rand.Read(content); err != nil {
+			t.Fatal(err)
+		}
+		id, err := streams.Add(wire.StreamBytes(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[id] = content
+	}
+	metadata, err := store.Store(t.Context(), Message{}, &streams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := store.Load(t.Context(), Message{}, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := stored.Stream(uuid.New()); ok {
+		t.Error("a stream that was not stored is there")
+	}
+	for id, content := range want {
+		s, ok := stored.Stream(id)
+		if !ok || s.Size != int64(len(content)) {
+			t.Fatalf("stream %s: %+v, %v", id, s, ok)
+		}
+		for range 2 {
+			r, err := s.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%d bytes came back as %d: %v", len(content), len(got), err)
+			}
+		}
+		s.Release()
+	}
+}
+
+func refusesForeignMetadata(t *testing.T, store StreamStore) {
+	for _, metadata := range []string{"", "sample-store-1", "[]", "3", `{"../../etc/passwd":"AAAA"}`, `{"files":{"../x":{"size":1}}}`, strings.Repeat("x", 100)} {
+		stored, err := store.Load(t.Context(), Message{}, []byte(metadata))
+		if err == nil {
+			t.Errorf("metadata %q is taken: %v", metadata, stored)
+		}
+	}
+}
+
+func refusesWrongLengths(t *testing.T, store StreamStore) {
+	for _, size := range []int64{2, 4} {
+		var streams wire.Streams
+		if _, err := streams.Add(wire.StreamOf(strings.NewReader("abc"), size)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Store(t.Context(), Message{}, &streams); err == nil {
+			t.Errorf("3 bytes are stored as %d", size)
+		}
+	}
+}
+
+func TestInlineStreamsAreSmall(t *testing.T) {
+	var streams wire.Streams
+	for range 2 {
+		if _, err := streams.Add(wire.StreamBytes(make([]byte, 60))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit, want := range map[int64]bool{119: false, 120: true, 0: true, -1: true} {
+		metadata, err := InlineStreams{Limit: limit}.Store(t.Context(), Message{}, &streams)
+		if (err == nil) != want {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "SharedDirectory") {
+			t.Errorf("the error does not say what to do: %v", err)
+		}
+		_ = metadata
+	}
+	if _, err := (InlineStreams{Limit: 3}).Load(t.Context(), Message{}, make([]byte, 2<<20)); err == nil {
+		t.Error("metadata without bound is taken")
+	}
+}
+
+func TestSharedDirectoryChecksAndTidies(t *testing.T) {
+	store, dir := sharedDirectory(t)
+	var streams wire.Streams
+	id, err := streams.Add(wire.StreamBytes([]byte("what was stored")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata, err := store.Store(t.Context(), Message{}, &streams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := store.Load(t.Context(), Message{}, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := stored.Stream(id)
+	name := filepath.Join(dir, id.String())
+	for _, content := range []string{"What was stored", "what was", "what was stored and more"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err == nil {
+			t.Errorf("%q is taken for what was stored", got)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+
+	old := time.Now().Add(-2 * time.Hour)
+	for _, orphan := range []string{uuid.NewString(), uuid.NewString() + partSuffix, "notes.txt"} {
+		path := filepath.Join(dir, orphan)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.RemoveOrphans(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir, id.String(), "notes.txt")
+	s.Release()
+	wantFiles(t, dir, "notes.txt")
+	if _, err := s.Open(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func wantFiles(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	for _, name := range names {
+		if !strings.Contains(strings.Join(got, " "), name) {
+			t.Errorf("%s is gone; there is %v", name, got)
+		}
+	}
+	if len(got) != len(names) {
+		t.Errorf("there is %v, want %v", got, names)
+	}
+}
+
+// husk is a result that holds one data stream, as it stands in a document.
+func husk(t *testing.T, streams *wire.Streams, stream *wire.DataStream) wire.Raw {
+	t.Helper()
+	raw, err := (&wire.Codec{}).EncodeResult(nil, &streams, stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestStreamsCrossNodes(t *testing.T) {
+	s := shared(t)
+	for _, apart := range []bool{true, false} {
+		store, dir := sharedDirectory(t)
+		opts := &Options{Prefix: rand.Text(), Streams: store, Wrappers: []Wrapper{sealed(t)}}
+		senders := s.node(t, opts)
+		collectors := senders
+		if apart {
+			collectors = s.node(t, opts)
+		}
+		asked, answered := bytes.Repeat([]byte("ask"), 50_000), bytes.Repeat([]byte("answer"), 50_000)
+
+		req := &wire.Request{ID: "1", ActivityID: uuid.New(), Service: "S", Method: "M"}
+		params, err := (&wire.Codec{}).EncodeParams(nil, &req.Streams, []any{wire.StreamOf(bytes.NewReader(asked), int64(len(asked)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Params = params
+		type outcome struct {
+			response *wire.Response
+			err      error
+		}
+		done := make(chan outcome, 1)
+		go func() {
+			r, err := queueOf(t, senders).Send(t.Context(), req, queue.SendOptions{})
+			done <- outcome{r, err}
+		}()
+		// Returned, so that the streams must outlast a first collector.
+		first := next(t, queueOf(t, collectors))
+		first.Return(errors.New("the connection died"))
+		d := next(t, queueOf(t, collectors))
+		var got bytes.Buffer
+		for _, stream := range d.Request().Streams.All() {
+			content, err := stream.Bytes(-1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Write(content)
+		}
+		if !bytes.Equal(got.Bytes(), asked) {
+			t.Errorf("apart %v: the request's stream has %d bytes", apart, got.Len())
+		}
+		d.Started()
+		response := &wire.Response{ID: "1"}
+		var sent wire.Streams
+		response.Result = husk(t, &sent, wire.StreamBytes(answered))
+		response.Streams = &sent
+		if !d.Respond(response) {
+			t.Fatal("nobody waits")
+		}
+		end := <-done
+		if end.err != nil {
+			t.Fatal(end.err)
+		}
+		for _, stream := range end.response.Streams.All() {
+			content, err := stream.Bytes(-1)
+			if err != nil || !bytes.Equal(content, answered) {
+				t.Errorf("apart %v: the response's stream has %d bytes: %v", apart, len(content), err)
+			}
+		}
+		closeStreams(end.response.Streams)
+		eventually(t, "no file is left", func() bool {
+			entries, err := os.ReadDir(dir)
+			return err == nil && len(entries) == 0
+		})
+	}
+}
+
+func TestStreamsOfUncollectedRequestsAreRemoved(t *testing.T) {
+	s := shared(t)
+	store, dir := sharedDirectory(t)
+	p := s.node(t, &Options{Prefix: rand.Text(), Streams: store})
+	req := &wire.Request{ID: "1", Service: "S", Method: "M"}
+	var err error
+	if req.Params, err = (&wire.Codec{}).EncodeParams(nil, &req.Streams, []any{wire.StreamBytes([]byte("abc"))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := queueOf(t, p).Send(t.Context(), req, queue.SendOptions{PickUp: time.Millisecond}); !errors.Is(err, queue.ErrNotCollected) {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir)
+}
+
+func queueOf(t *testing.T, p *Provider) queue.Queue {
+	t.Helper()
+	q, err := p.Queue("poll://a/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+var peer = queue.Peer{Thumbprint: "AAAA", SHA256: "SHA256:a", Addr: "192.0.2.1:1"}
+
+func next(t *testing.T, q queue.Queue) queue.Delivery {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	d, err := q.Next(ctx, peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// eventually waits until a state is reached that nothing announces.
+func eventually(t testing.TB, what string, reached func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !reached(); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 20 seconds not yet: %s", what)
+		}
+	}
+}
