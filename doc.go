@@ -35,7 +35,9 @@
 // context first, which ends when its caller goes away or gives up, and returns
 // an error last. Overloads are told apart by their parameters. Structs travel
 // as .NET classes, by the names of their fields; see docs/dotnet-types.md for
-// what a .NET peer makes of each Go type, and cmd/halibutgen for typed clients.
+// what a .NET peer makes of each Go type, docs/interop.md for a .NET program and
+// a Go program step by step, and cmd/halibutgen for typed clients. The contracts
+// of Octopus Tentacle are in contracts/tentacle.
 //
 // # Data streams
 //
