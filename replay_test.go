@@ -2,6 +2,7 @@ package halibut
 
 import (
 	"context"
+	"crypto/fips140"
 	"crypto/tls"
 	"encoding/json"
 	"net"
@@ -129,6 +130,9 @@ func (list exceptions) excepts(f *replay.Flow, call replay.Call, kind string) bo
 
 // unused are the exceptions that no call took.
 func (list exceptions) unused(t *testing.T, kinds ...string) {
+	if fips140.Enabled() {
+		return // the replays are in virtual time, and were skipped
+	}
 	for _, e := range list {
 		for _, name := range e.Calls {
 			if slices.Contains(kinds, e.Kind) && !e.used[name] {
