@@ -139,7 +139,11 @@ func TestLogEvents(t *testing.T) {
 	row := regexp.MustCompile("(?m)^\\| (?:DEBUG|INFO|WARN|ERROR|INFO or WARN) \\| `[^`]*` \\|[^|]*\\|")
 	inPage := make(map[string]bool)
 	for _, event := range row.FindAllString(section, -1) {
-		inPage[strings.Replace(event, "| |", "|  |", 1)] = true
+		event = strings.Replace(event, "| |", "|  |", 1)
+		if inPage[event] {
+			t.Errorf("docs/operations.md, Log events, has this event twice: %s", event)
+		}
+		inPage[event] = true
 	}
 	for event := range inCode {
 		if !inPage[event] {
@@ -228,6 +232,29 @@ func TestLimitsAreExplained(t *testing.T) {
 	}
 	for name := range explained {
 		t.Errorf("docs/operations.md explains Limits.%s, which does not exist", name)
+	}
+}
+
+// TestSecurityLimits: the limits that docs/security.md names exist.
+func TestSecurityLimits(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(readFile(t, "docs/security.md"), "\n## Limits before trust\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	named, quoted := 0, regexp.MustCompile("`(\\w+)`")
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if len(cells) != 3 {
+			continue
+		}
+		for _, name := range quoted.FindAllStringSubmatch(cells[2], -1) {
+			named++
+			if _, ok := reflect.TypeFor[halibut.Limits]().FieldByName(name[1]); !ok {
+				t.Errorf("docs/security.md names Limits.%s, which does not exist", name[1])
+			}
+		}
+	}
+	if named < 12 {
+		t.Errorf("only %d limits were found", named)
 	}
 }
 
