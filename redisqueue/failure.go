@@ -27,10 +27,12 @@ var (
 
 	// ErrOffline means that the node which had collected the request was not
 	// heard of any more.
+	//lint:ignore ST1005 the reference's text
 	ErrOffline = errors.New(offlineText)
 
 	// ErrAbandoned means that the node which had collected the request gave it
 	// up.
+	//lint:ignore ST1005 the reference's text
 	ErrAbandoned = errors.New(abandonedText)
 )
 

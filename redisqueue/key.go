@@ -60,10 +60,10 @@ func (k keyspace) cancelled() string { return k.channels + ":channel:" + goNames
 
 // endpointKeys are the names that belong to one endpoint, as .NET spells it.
 type endpointKeys struct {
-	list, pulse, last                                     string
-	request, response, marker                             string // up to the request's id
-	claimHead, claimTail                                  string // around the request's id
-	responseChannel, cancelChannel, beatChannel, beatTail string
+	list, pulse, last                           string
+	request, response, marker                   string // up to the request's id
+	claimHead, claimTail                        string // around the request's id
+	responseChannel, cancelChannel, beatChannel string
 }
 
 func (k keyspace) endpoint(endpoint, node string) *endpointKeys {

@@ -126,6 +126,3 @@ func (m Message) associated(header []byte) []byte {
 	}
 	return b
 }
-
-// authenticates marks the wrapper as one without which nobody can make calls.
-func (s *Sealed) authenticates() {}

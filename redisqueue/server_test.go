@@ -3,7 +3,6 @@ package redisqueue
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,14 +53,6 @@ type server struct {
 	args   []string
 	cmd    *exec.Cmd
 	output bytes.Buffer
-}
-
-// startServer starts a server that listens on a socket and keeps nothing.
-func startServer(t testing.TB, args ...string) *server {
-	t.Helper()
-	s := newServer(t, args...)
-	t.Cleanup(s.stop)
-	return s
 }
 
 func newServer(t testing.TB, args ...string) *server {
@@ -136,22 +127,6 @@ func shared(t testing.TB) *server {
 		t.Fatal("the shared redis-server did not start")
 	}
 	return sharedServer
-}
-
-// do runs a command and returns its reply as text.
-func (s *server) do(t testing.TB, args ...string) string {
-	t.Helper()
-	client, err := s.connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	reply := client.Do(context.Background(), client.B().Arbitrary(args...).Build())
-	m, err := reply.ToMessage()
-	if err != nil && !errors.Is(err, rueidis.Nil) {
-		t.Fatalf("%v: %v", args, err)
-	}
-	return m.String()
 }
 
 // node opens a Provider on the server.
