@@ -50,7 +50,11 @@ func (s *server) open(ctx context.Context, conn net.Conn) {
 		a.close(ctx, stop, err)
 		return
 	}
-	s.conversations.Go(func() { a.close(ctx, stop, converse()) })
+	s.conversations.Go(func() {
+		err := exchange.ErrMethodGone // unless the conversation returns
+		defer func() { a.close(ctx, stop, err) }()
+		err = converse()
+	})
 }
 
 // close ends a connection and tells why, where that is worth telling.

@@ -319,7 +319,8 @@ func (c *call) toPolling(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
-	response, err := q.Send(waiting, &c.request, queue.SendOptions{
+	request := c.request // a copy: after an error a collector may still read it while another try goes on
+	response, err := q.Send(waiting, &request, queue.SendOptions{
 		PickUp: c.client.rt.limits.PickUp,
 		Pins:   c.client.pins,
 	})

@@ -34,8 +34,14 @@ type invocation struct {
 func (h *handler) Prepare(_ context.Context, request *wire.Request) exchange.Invocation {
 	rt := (*Runtime)(h)
 	inv := &invocation{rt: rt, codec: rt.codec, request: request}
-	if err := inv.resolve(); err != nil {
-		inv.refused = err
+	panicked := inv.guard(func() error {
+		inv.refused = inv.resolve()
+		return nil
+	})
+	if panicked != nil { // in the decoding of a type of the service's own
+		inv.refused = &wire.ServerError{Message: panicked.Error(), Details: notReceivedMarker + panicked.Error()}
+	}
+	if inv.refused != nil {
 		inv.live = nil
 	}
 	return inv
@@ -169,10 +175,21 @@ const resultRoom = 64
 
 // Run implements [exchange.Invocation].
 func (inv *invocation) Run(ctx context.Context) *wire.Response {
+	panicked := inv.guard(func() error {
+		inv.answer(ctx)
+		return nil
+	})
+	if panicked != nil { // outside of the method: in its error's text, or in the encoding of its result
+		inv.response = wire.Response{ID: inv.request.ID, Error: invocationFailed("System.Exception", panicked.Error())}
+	}
+	return &inv.response
+}
+
+func (inv *invocation) answer(ctx context.Context) {
 	response := &inv.response
 	response.ID, response.Error = inv.request.ID, inv.refused
 	if inv.refused != nil {
-		return response
+		return
 	}
 	result, failure := inv.serve(ctx)
 	if failure == nil {
@@ -185,7 +202,6 @@ func (inv *invocation) Run(ctx context.Context) *wire.Response {
 		}
 	}
 	response.Error = failure
-	return response
 }
 
 // serve runs the method with its context, within the interceptors.
@@ -254,7 +270,7 @@ func (inv *invocation) guard(f func() error) (err error) {
 func (inv *invocation) recovered(err *error) {
 	if cause := recover(); cause != nil {
 		id := rand.Text()
-		inv.rt.log.Error("a service panicked", "service", inv.method.service, "method", inv.method.name,
+		inv.rt.log.Error("a service panicked", "service", inv.request.Service, "method", inv.request.Method,
 			"id", id, "panic", cause, "stack", string(debug.Stack()))
 		*err = errors.New("the service failed unexpectedly; its log has the reason under the id " + id)
 	}

@@ -81,6 +81,11 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 	c := &pollerConnection{poller: p, service: service, extra: extra}
 	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
 	p.opened()
+	if extra {
+		p.mu.Lock()
+		c.leave = time.AfterFunc(extraIdle, service.Drain) // unless a request comes
+		p.mu.Unlock()
+	}
 	defer c.closed()
 	ended := make(chan error, 1)
 	go func() { // a method that ends its goroutine must not end that of Poll

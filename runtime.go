@@ -57,7 +57,7 @@ type Options struct {
 	// MinTLS is the lowest TLS version, tls.VersionTLS12 where it is zero.
 	MinTLS uint16
 	// Transports reach the endpoints of schemes that the runtime does not reach by
-	// itself: "wss" by a *websocket.Transport, "rpc" by a *jsonrpc.Transport.
+	// itself: "rpc" by a *jsonrpc.Transport.
 	Transports map[string]Transport
 	// Protocols are what the listeners of Serve speak beside Halibut, on the same
 	// port.
@@ -264,12 +264,13 @@ func (d *drainFunc) Drain() { d.drain() }
 // called. Draining may begin just before that and end after it.
 func (rt *Runtime) watchDrain(d drainer) (forget func()) {
 	rt.mu.Lock()
-	defer rt.mu.Unlock()
 	if rt.isDraining() {
+		rt.mu.Unlock()
 		d.Drain()
 		return func() {}
 	}
 	rt.drained[d] = struct{}{}
+	rt.mu.Unlock()
 	return func() {
 		rt.mu.Lock()
 		delete(rt.drained, d)

@@ -117,7 +117,7 @@ func noTransport(to Endpoint) *Error {
 		Message: to.Scheme() + ":// endpoints are not reached without a transport"}
 	switch to.Scheme() {
 	case schemeWSS:
-		e.Hint = `Set Options.Transports["wss"] to a *websocket.Transport`
+		e.Hint = `Set Options.Transports["wss"] to a transport of your own: there is none for websockets yet`
 	case schemeRPC:
 		e.Hint = `Set Options.Transports["rpc"] to a *jsonrpc.Transport`
 	}

@@ -73,14 +73,13 @@ func (s *Service) leave() error {
 
 // sayEnd says END once, and gives the client a moment to close.
 func (s *Service) sayEnd() error {
-	s.mu.Lock()
-	said := s.endSaid
-	s.endSaid = true
-	s.mu.Unlock()
-	if said {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.endSaid {
 		return nil
 	}
-	_, err := s.write(lineEnd)
+	s.endSaid = true
+	_, err := s.writeLocked(lineEnd)
 	s.expect(endLimit)
 	return err
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,8 @@ type Service struct {
 	// Guarded by link.mu.
 	place    place
 	draining bool
-	endSaid  bool
+
+	endSaid bool // guarded by link.writing
 }
 
 // Service starts the service's side of the conversation on an identified
@@ -249,7 +251,12 @@ func (s *Service) run(ctx context.Context, invocation Invocation, ran func()) *w
 
 // writeResponse writes a response, and with it the lines around it where they
 // may travel together.
-func (s *Service) writeResponse(response *wire.Response) error {
+func (s *Service) writeResponse(response *wire.Response) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // in a source of a data stream, which is the service's own code
+			err = fmt.Errorf("a data stream of the response panicked: %v", cause)
+		}
+	}()
 	var before []byte
 	if s.proceedDue {
 		before, s.proceedDue = lineProceed, false

@@ -34,6 +34,9 @@ func (s *Service) awaitRequest() (request *wire.Request, message incoming, late 
 // refuse answers a request that came after END, and reads over what else does
 // until the client closes.
 func (s *Service) refuse(request *wire.Request) error {
+	if err := s.sayEnd(); err != nil { // before the refusal, however early the request came
+		return err
+	}
 	answer, err := encodeResponse(nil, refusal(request))
 	if err != nil {
 		return err
