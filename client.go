@@ -59,7 +59,8 @@ func ServerName(name string) ClientOption { return func(o *clientOptions) { o.se
 
 // ResponseWait is how long the client waits for the first byte of a response,
 // in place of Limits.Response. Negative is no limit. A context's deadline
-// stands in for either.
+// stands in for either. It is for services that listen: of a call to a polling
+// service only the context's deadline and Limits.Response bound the wait.
 func ResponseWait(d time.Duration) ClientOption { return func(o *clientOptions) { o.response = d } }
 
 // Retries is how many further connections a call tries while it is certain
