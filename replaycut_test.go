@@ -140,7 +140,7 @@ func (u unit) cuts(t *testing.T, log []byte, reading, dialler bool) []cut {
 // sampled reports whether only one of so many cuts is to be made.
 func sampled() bool { return raceDetector || testing.Short() }
 
-const sample = 12
+const sample = 20
 
 // firstMessage is where the first message ends.
 func firstMessage(t *testing.T, log []byte, dialler bool) (end int) {
