@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -39,12 +40,12 @@ type accepted struct {
 // open takes a connection to where its peer is admitted, and then starts the
 // conversation in a goroutine with a fresh stack: the handshake's is large,
 // and the conversation may last for months.
-func (s *server) open(ctx context.Context, conn net.Conn) {
+func (s *server) open(ctx context.Context, conn net.Conn, from netip.Prefix) {
 	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
 	_ = dial.Tune(conn) // a connection that is closed already tells when it is read
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	forget := a.rt.watchDrain(a)
-	a.arrived = sync.OnceFunc(func() { forget(); s.leave() })
+	a.arrived = sync.OnceFunc(func() { forget(); s.depart(ctx, from) })
 	converse, err := a.identify(ctx, s)
 	if err != nil {
 		a.close(ctx, stop, err)

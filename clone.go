@@ -14,8 +14,8 @@ const clonePause = time.Minute
 // IPv4 and IPv6 address of one machine, which differ in kind, are taken for one
 // program. The caller holds l.mu.
 func (l *liveConnections) cloneOf(c *liveConnection) *liveConnection {
-	for other := range l.known {
-		if other == c || !other.admitted || other.peer.Subscription != c.peer.Subscription || other.peer.SHA256 != c.peer.SHA256 {
+	for _, other := range l.perName[c.peer.Subscription] {
+		if other == c || other.peer.SHA256 != c.peer.SHA256 {
 			continue
 		}
 		if c.instance != "" && other.instance != "" {

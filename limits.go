@@ -42,8 +42,9 @@ type Limits struct {
 	StreamsMemory   int64 // all received data streams kept in memory, bytes: 128 MiB
 	TemporaryFiles  int64 // all received data streams kept in files, bytes: 16 GiB
 
-	Unauthenticated int // connections that have not said who they are; then accepting pauses: 1,000
-	Handshakes      int // TLS handshakes at once: 4 for each processor
+	Unauthenticated           int // connections that have not said who they are; then accepting pauses: 1,000
+	UnauthenticatedPerAddress int // those of them from one IPv4 address or IPv6 /64; further ones wait their turn, and others are served: 500
+	Handshakes                int // TLS handshakes at once: 4 for each processor
 
 	QueueLength             int // requests that wait for one subscription: 10,000
 	SubscriptionConnections int // connections that poll one subscription: 128
@@ -82,6 +83,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.PoolConnections, 256)
 	orDefault(&l.PoolIdleConnections, 64)
 	orDefault(&l.Unauthenticated, 1000)
+	orDefault(&l.UnauthenticatedPerAddress, 500)
 	orDefault(&l.Handshakes, 4*runtime.NumCPU())
 	orDefault(&l.SubscriptionConnections, 128)
 	return l

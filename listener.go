@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -23,7 +24,7 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener, opts ...ServeOptio
 		return err
 	}
 	defer done()
-	s := &server{rt: rt, listener: l, protocols: rt.options.Protocols}
+	s := &server{rt: rt, listener: l, crowd: newCrowd(&rt.limits), protocols: rt.options.Protocols}
 	for _, option := range opts {
 		option(s)
 	}
@@ -36,6 +37,7 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener, opts ...ServeOptio
 	watching, stopWatching := context.WithCancel(ctx)
 	watch.Go(func() { rt.watchTrust(watching) })
 	err = s.accept(ctx)
+	s.crowd.close()
 	s.arrivals.Wait() // each may still become a conversation
 	s.conversations.Wait()
 	stopWatching()
@@ -43,6 +45,9 @@ func (rt *Runtime) Serve(ctx context.Context, l net.Listener, opts ...ServeOptio
 	rt.log.Info("listener stopped", "addr", l.Addr().String())
 	return err
 }
+
+// pauseQuiet is how long one line about a pause in accepting suffices.
+const pauseQuiet = 10 * time.Second
 
 // server is one listener and its connections.
 type server struct {
@@ -54,6 +59,8 @@ type server struct {
 	arrivals        sync.WaitGroup // connections that have not said who they are
 	conversations   sync.WaitGroup // those whose peers were admitted
 	unauthenticated chan struct{}  // one place for each connection that has not said who it is
+	paused          time.Time      // when it was last told that accepting pauses
+	crowd           *crowd         // the same connections by address, and those that wait for a place
 }
 
 func (s *server) accept(ctx context.Context) error {
@@ -74,7 +81,9 @@ func (s *server) accept(ctx context.Context) error {
 		conn, err := s.listener.Accept()
 		if err == nil {
 			failures = 0
-			s.arrivals.Go(func() { s.open(ctx, conn) })
+			if err := s.receive(ctx, conn); err != nil {
+				return err
+			}
 			continue
 		}
 		s.leave()
@@ -105,8 +114,7 @@ func (s *server) admitOne(ctx context.Context) error {
 		return nil
 	default:
 	}
-	s.rt.log.Warn("accepting pauses: too many connections that have not said who they are",
-		"limit", cap(s.unauthenticated), "addr", s.listener.Addr().String())
+	s.logPause(cap(s.unauthenticated))
 	select {
 	case s.unauthenticated <- struct{}{}:
 		return nil
@@ -115,6 +123,56 @@ func (s *server) admitOne(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// receive starts on a connection, or has it wait until its address has a place.
+func (s *server) receive(ctx context.Context, conn net.Conn) error {
+	from := origin(conn.RemoteAddr())
+	in, first := s.crowd.enter(from, conn)
+	if in {
+		s.arrivals.Go(func() { s.open(ctx, conn, from) })
+		return nil
+	}
+	s.leave()
+	if first {
+		s.rt.log.Warn("connections wait: too many of one address have not said who they are",
+			"limit", s.crowd.share, "from", from.String(), "addr", s.listener.Addr().String())
+	}
+	if !s.crowd.full() {
+		return nil
+	}
+	s.logPause(s.crowd.room)
+	for s.crowd.full() {
+		select {
+		case <-s.crowd.moved:
+		case <-s.rt.draining:
+			return ErrClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// logPause tells that accepting pauses, and not again for every connection of
+// one rush.
+func (s *server) logPause(limit int) {
+	if !s.paused.IsZero() && time.Since(s.paused) < pauseQuiet {
+		return
+	}
+	s.paused = time.Now()
+	s.rt.log.Warn("accepting pauses: too many connections that have not said who they are",
+		"limit", limit, "addr", s.listener.Addr().String())
+}
+
+// depart gives the place of a connection that has said who it is, or has ended,
+// to the next one of the address, or back.
+func (s *server) depart(ctx context.Context, from netip.Prefix) {
+	if next := s.crowd.leave(from); next != nil {
+		s.conversations.Go(func() { s.open(ctx, next, from) }) // arrivals may be waited for already
+		return
+	}
+	s.leave()
 }
 
 func (s *server) leave() {

@@ -26,8 +26,8 @@ type liveConnection struct {
 type liveConnections struct {
 	mu         sync.Mutex
 	known      map[*liveConnection]struct{}
-	perName    map[string]int // admitted connections of each subscription; "" are clients
-	rejections []Rejection    // a ring: the next one goes to index next
+	perName    map[string][]*liveConnection // admitted connections of each subscription
+	rejections []Rejection                  // a ring: the next one goes to index next
 	next       int
 	pollers    []*poller // the Polls under way
 	clonesTold map[string]time.Time
@@ -39,7 +39,7 @@ func (l *liveConnections) add(c *liveConnection) {
 	defer l.mu.Unlock()
 	if l.known == nil {
 		l.known = make(map[*liveConnection]struct{})
-		l.perName = make(map[string]int)
+		l.perName = make(map[string][]*liveConnection)
 	}
 	l.known[c] = struct{}{}
 }
@@ -50,10 +50,12 @@ func (l *liveConnections) admit(c *liveConnection, limit int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := c.peer.Subscription
-	if name != "" && limit > 0 && l.perName[name] >= limit {
+	if name != "" && limit > 0 && len(l.perName[name]) >= limit {
 		return fmt.Errorf("%s has %d connections already, which is the limit (Limits.SubscriptionConnections)", name, limit)
 	}
-	l.perName[name]++
+	if name != "" {
+		l.perName[name] = append(l.perName[name], c)
+	}
 	c.admitted = true
 	return nil
 }
@@ -66,10 +68,12 @@ func (l *liveConnections) remove(c *liveConnection) {
 		return
 	}
 	name := c.peer.Subscription
-	if l.perName[name]--; l.perName[name] == 0 {
+	others := slices.DeleteFunc(l.perName[name], func(other *liveConnection) bool { return other == c })
+	if len(others) == 0 {
 		delete(l.perName, name)
-		delete(l.clonesTold, name)
+		return
 	}
+	l.perName[name] = others
 }
 
 func (l *liveConnections) all() []*liveConnection {

@@ -42,8 +42,8 @@ func TestConnectionsOfASubscriptionAreCounted(t *testing.T) {
 		inside.Wait()
 		return in.Load(), out.Load()
 	}
-	if in, out := admit(true); in == 0 || in+out != callers*tries || live.perName["poll://one/"] != 0 {
-		t.Errorf("those who leave again: %d admitted, %d refused, %d are left", in, out, live.perName["poll://one/"])
+	if in, out := admit(true); in == 0 || in+out != callers*tries || len(live.perName["poll://one/"]) != 0 {
+		t.Errorf("those who leave again: %d admitted, %d refused, %d are left", in, out, len(live.perName["poll://one/"]))
 	}
 	if in, out := admit(false); in != limit || out != callers*tries-limit {
 		t.Errorf("those who stay: %d admitted, %d refused", in, out)
