@@ -69,7 +69,15 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: rt.words}
 	connecting, cancel := context.WithCancelCause(ctx)
 	forget := rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})
-	session, peer, err := rt.connect(connecting, p.to, "", self, &rt.polling.Reader)
+	var (
+		session    *exchange.Session
+		peer       Peer
+		handshakes sync.WaitGroup
+	)
+	handshakes.Go(func() { // its large stack goes with it; that of Poll may stay for months
+		session, peer, err = rt.connect(connecting, p.to, "", self, &rt.polling.Reader)
+	})
+	handshakes.Wait()
 	forget()
 	cancel(nil)
 	if err != nil {

@@ -16,8 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/halibut-go/halibut/halibuttest"
 	"github.com/halibut-go/halibut/internal/memnet"
 )
@@ -30,8 +28,6 @@ var (
 type certificate = tls.Certificate
 
 func sortedKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a network in memory.
 type memory struct{ memnet.Network }
