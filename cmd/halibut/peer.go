@@ -39,9 +39,9 @@ func (f *peerFlags) add(flags *pflag.FlagSet) {
 }
 
 // endpointHelp is the part of a verb's help about its ENDPOINT.
-const endpointHelp = `ENDPOINT is https://host:port of a service that listens, or poll://name of one that
-polls: then this side listens at --listen and waits for it. --pin names the
-certificate that it must show.`
+const endpointHelp = `ENDPOINT is https://host:port of a service that listens, rpc://host:port of one that
+speaks the protocol of 2013, or poll://name of one that polls: then this side listens
+at --listen and waits for it. --pin names the certificate that it must show.`
 
 // endpoint makes the endpoint of a command line.
 func (f *peerFlags) endpoint(text string) (halibut.Endpoint, error) {
@@ -97,7 +97,7 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 	if err != nil {
 		return nil, nil, err
 	}
-	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Limits: halibut.Limits{PickUp: f.timeout}}
+	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Transports: transports, Limits: halibut.Limits{PickUp: f.timeout}}
 	if f.verbose {
 		options.Logger = newLog(cmd.ErrOrStderr(), true)
 	}

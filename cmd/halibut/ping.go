@@ -59,10 +59,10 @@ func (p *ping) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if to.Subscription() != "" {
-		err = p.polling(cmd, args[0])
-	} else {
+	if to.Scheme() == "https" {
 		err = p.listening(cmd, to)
+	} else {
+		err = p.calling(cmd, args[0])
 	}
 	if err != nil {
 		return err
@@ -125,8 +125,9 @@ func (p *ping) connect(ctx context.Context, probe *probe, own halibut.Pin) error
 	return found.asError(to.String())
 }
 
-// polling pings a service that polls.
-func (p *ping) polling(cmd *cobra.Command, endpoint string) error {
+// calling pings by calls alone: a service that polls, or one that is reached in
+// another way.
+func (p *ping) calling(cmd *cobra.Command, endpoint string) error {
 	ctx, peer, err := p.peer.open(cmd, endpoint)
 	if err != nil {
 		return err

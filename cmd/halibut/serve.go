@@ -107,7 +107,7 @@ func (s *serve) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	rt, err := halibut.New(cert, &halibut.Options{
-		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment,
+		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment, Transports: transports,
 		Intercept: []halibut.Interceptor{logCalls(log)}, Limits: halibut.Limits{ReconnectMin: s.reconnect},
 	})
 	if err != nil {
