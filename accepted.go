@@ -58,21 +58,23 @@ func (s *server) open(ctx context.Context, conn net.Conn, from netip.Prefix) {
 	})
 }
 
-// close ends a connection and tells why, where that is worth telling.
+// close ends a connection and tells why, where that is worth telling. A refusal
+// is told before the peer can see that it was refused.
 func (a *accepted) close(ctx context.Context, stop func() bool, err error) {
 	a.arrived()
 	stop()
-	a.end()
-	switch {
-	case a.inside:
-		if err != nil {
-			logEnd(a.log, "client left", err)
-			a.reason = err
-		}
-		a.rt.options.Trace.disconnected(a.connection(), a.reason)
-	case err != nil && !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining():
+	if !a.inside && err != nil && !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining() {
 		a.refused(a.tooSlow(err))
 	}
+	a.end()
+	if !a.inside {
+		return
+	}
+	if err != nil {
+		logEnd(a.log, "client left", err)
+		a.reason = err
+	}
+	a.rt.options.Trace.disconnected(a.connection(), a.reason)
 }
 
 // Drain cuts a connection off whose peer was not admitted yet: nothing of a
