@@ -25,6 +25,9 @@ type Incoming struct {
 	state    tls.ConnectionState
 }
 
+// Runtime is whose listener has accepted the connection.
+func (in *Incoming) Runtime() *Runtime { return in.accepted.rt }
+
 // Peer is who the TLS handshake has proved; it may have shown no certificate.
 func (in *Incoming) Peer() Peer { return in.accepted.peer }
 
@@ -34,7 +37,7 @@ func (in *Incoming) TLS() tls.ConnectionState { return in.state }
 // Bounds are the limits to keep to.
 func (in *Incoming) Bounds() Bounds {
 	l := in.accepted.rt.limits
-	return Bounds{Read: l.Read, Write: l.Write, Reader: &in.accepted.rt.answering.Reader}
+	return Bounds{Handshake: l.Handshake, Read: l.Read, Write: l.Write, Reader: &in.accepted.rt.answering.Reader}
 }
 
 // Admit asks the authoriser whether the peer may call. After it the deadline of

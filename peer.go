@@ -77,6 +77,14 @@ type Peer struct {
 	Via string
 }
 
+// PeerOf is the peer that a TLS connection has proved, for [Runtime.ServeConn]. It
+// showed a certificate if state has one.
+func PeerOf(state *tls.ConnectionState, addr net.Addr) Peer { return newPeer(state, addr) }
+
+// PeerOfDER is a peer whose certificate something else than our own TLS has
+// proved, for [Runtime.ServeConn]: set Via to what it was. der is kept.
+func PeerOfDER(der []byte, addr net.Addr) Peer { return newPeerDER(der, addr, TLSInfo{}) }
+
 // newPeer is the peer that a TLS connection proved.
 func newPeer(state *tls.ConnectionState, addr net.Addr) Peer {
 	p := Peer{

@@ -25,7 +25,7 @@ func (c *call) tryRoundTrip(ctx context.Context) error {
 	defer conn.Close()
 	stop := context.AfterFunc(bound, func() { _ = conn.Close() })
 	defer stop()
-	bounds := Bounds{Read: rt.limits.Read, Write: rt.limits.Write, Response: rt.limits.Response, Reader: &rt.calling.Reader}
+	bounds := Bounds{Handshake: rt.limits.Handshake, Read: rt.limits.Read, Write: rt.limits.Write, Response: rt.limits.Response, Reader: &rt.calling.Reader}
 	if wait := c.responseWait(ctx); wait != 0 {
 		bounds.Response = max(wait, 0)
 	}

@@ -84,6 +84,7 @@ type Runtime struct {
 	page       []byte   // that a browser gets
 	words      []string // that it says at the end of its identities
 	codec      *wire.Codec
+	trustWatch trustWatch
 	typedCodec wire.Codec // for protocols that name the type of every value
 	services   *Services
 

@@ -48,9 +48,10 @@ type CallTransport interface {
 // Bounds are the limits that transports and protocols keep to. Zero waits are
 // no limit.
 type Bounds struct {
-	Read     time.Duration // one read inside a message
-	Write    time.Duration // one write
-	Response time.Duration // the wait for the first byte of a response
+	Handshake time.Duration // until a peer has said who it is
+	Read      time.Duration // one read inside a message
+	Write     time.Duration // one write
+	Response  time.Duration // the wait for the first byte of a response
 	// Reader caps what is read, and counts it together with what all other
 	// connections of the runtime hold.
 	Reader *wire.ReaderOptions
