@@ -56,6 +56,7 @@ type server struct {
 	protocols       []Protocol // beside Halibut
 	only            bool       // the first of them in place of Halibut
 	tls             *tls.Config
+	proxies         []netip.Prefix // their connections begin with a PROXY protocol header
 	arrivals        sync.WaitGroup // connections that have not said who they are
 	conversations   sync.WaitGroup // those whose peers were admitted
 	unauthenticated chan struct{}  // one place for each connection that has not said who it is

@@ -10,6 +10,7 @@ import (
 type PollOption func(*pollOptions)
 
 type pollOptions struct {
+	serverName  string
 	connections int
 	reconnect   func(failures int) time.Duration
 }
@@ -21,6 +22,10 @@ type pollOptions struct {
 // that order, and run side by side. A client that allows fewer is not pressed:
 // that an extra connection is refused is taken as its limit.
 func PollConnections(n int) PollOption { return func(o *pollOptions) { o.connections = max(n, 1) } }
+
+// PollServerName is the name that a polling service asks for in the TLS handshake
+// (SNI), in place of the endpoint's host: for a port that several hosts share.
+func PollServerName(name string) PollOption { return func(o *pollOptions) { o.serverName = name } }
 
 // PollReconnect stands in for the pauses before a connection is made anew:
 // policy is told how many tries have failed since there was one, 0 for one

@@ -75,7 +75,7 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 		handshakes sync.WaitGroup
 	)
 	handshakes.Go(func() { // its large stack goes with it; that of Poll may stay for months
-		session, peer, err = rt.connect(connecting, p.to, "", self, &rt.polling.Reader)
+		session, peer, err = rt.connect(connecting, p.to, p.options.serverName, self, &rt.polling.Reader)
 	})
 	handshakes.Wait()
 	forget()

@@ -1,0 +1,168 @@
+package halibut_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/halibut-go/halibut"
+)
+
+// serveBehind serves with connections from a network beginning with a header.
+func serveBehind(t *testing.T, options halibut.Options, network string) (rt *halibut.Runtime, addr string) {
+	t.Helper()
+	trust := new(halibut.TrustList)
+	trust.AllowCalls(halibut.PinOf(certificates()[0]))
+	if err := trust.AllowPolling(halibut.PinOf(certificates()[1]), subscription); err != nil {
+		t.Fatal(err)
+	}
+	options.Authorizer = trust
+	if options.Services == nil {
+		options.Services = new(halibut.Services)
+	}
+	options.Services.Handle("IWhereService", "From", func(ctx context.Context) (string, error) {
+		peer, _ := halibut.PeerFromContext(ctx)
+		return peer.Addr.String() + " " + peer.TLS.ServerName, nil
+	})
+	rt = newRuntime(t, certificates()[1], &options)
+	l := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- rt.Serve(context.Background(), l, halibut.ProxyProtocol(netip.MustParsePrefix(network))) }()
+	t.Cleanup(func() {
+		_ = rt.Close()
+		if err := <-served; !errors.Is(err, halibut.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return rt, l.Addr().String()
+}
+
+// withHeader is a dialler whose connections begin with a header.
+func withHeader(header string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		_, err = io.WriteString(conn, header)
+		return conn, err
+	}
+}
+
+func proxyHeader(t *testing.T, rest string) string {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "\r\n\r\n\x00\r\nQUIT\n" + string(b)
+}
+
+// The address in the header is the peer's, from a listed network alone.
+func TestProxyProtocol(t *testing.T) {
+	const from = "21 11 000c c0000201 c6336401 d431 01bb"
+	from192 := proxyHeader(t, from)
+	call := func(rt *halibut.Runtime, addr, header string) (string, error) {
+		client := newRuntime(t, certificates()[0], &halibut.Options{DialContext: withHeader(header), Limits: halibut.Limits{ConnectPause: -1}})
+		to := endpoint(t, "https://"+addr, halibut.PinOf(certificates()[1]))
+		return halibut.Call[string](t.Context(), client.Client(to, halibut.Retries(0), halibut.ServerName("agents.example")), "IWhereService", "From")
+	}
+	t.Run("listed", func(t *testing.T) {
+		log := newLogBook()
+		rt, addr := serveBehind(t, halibut.Options{Logger: log.logger()}, "127.0.0.0/8")
+		if got, err := call(rt, addr, from192); err != nil || got != "192.0.2.1:54321 agents.example" {
+			t.Errorf("%q, %v", got, err)
+		}
+		log.await(t, "INFO peer admitted", "addr=192.0.2.1:54321")
+		if got, err := call(rt, addr, proxyHeader(t, "20 00 0000")); err != nil || !strings.HasPrefix(got, "127.0.0.1:") {
+			t.Errorf("the proxy's own connection: %q, %v", got, err)
+		}
+		if got, err := call(rt, addr, ""); err == nil {
+			t.Errorf("without a header: %q", got)
+		}
+		log.await(t, "WARN connection refused", "does not begin with a PROXY protocol header")
+
+		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+		if err == nil {
+			_ = conn.Close()
+			t.Error("a handshake without a header")
+		}
+		plain, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = plain.Close()
+		log.await(t, "DEBUG the peer closed the connection without a word")
+
+		stranger := newRuntime(t, certificates()[2], &halibut.Options{DialContext: withHeader(from192)})
+		_, err = halibut.Call[string](t.Context(), stranger.Client(endpoint(t, "https://"+addr, halibut.PinOf(certificates()[1])), halibut.Retries(0)), "IWhereService", "From")
+		if err == nil {
+			t.Error("a stranger was let in")
+		}
+		eventually(t, "the stranger's rejection names the address in the header", func() bool {
+			r := rt.Rejections()
+			return len(r) > 0 && r[len(r)-1].Addr == "192.0.2.1:54321"
+		})
+	})
+	t.Run("not listed", func(t *testing.T) {
+		rt, addr := serveBehind(t, halibut.Options{}, "192.0.2.0/24")
+		if got, err := call(rt, addr, ""); err != nil || !strings.HasPrefix(got, "127.0.0.1:") {
+			t.Errorf("without a header: %q, %v", got, err)
+		}
+		if got, err := call(rt, addr, from192); err == nil {
+			t.Errorf("a header of anybody: %q", got)
+		}
+	})
+	t.Run("silence", func(t *testing.T) {
+		rt, addr := serveBehind(t, halibut.Options{Limits: halibut.Limits{Handshake: 20 * time.Millisecond}}, "127.0.0.0/8")
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, from192[:5])
+		_, _ = io.Copy(io.Discard, conn)
+		eventually(t, "a rejection that names the limit", func() bool {
+			r := rt.Rejections()
+			return len(r) == 1 && strings.Contains(r[0].Reason.Error(), "Limits.Handshake")
+		})
+	})
+}
+
+// HAProxy tells peers apart by SNI on one port, passes TLS on as it is, and says
+// where they come from. The configuration is that of docs/networking.md.
+func TestBehindHAProxy(t *testing.T) {
+	haproxy := program(t, "haproxy", "haproxy")
+	rt, backend := serveBehind(t, halibut.Options{Services: echoServices()}, "127.0.0.1/32")
+	front := freeAddr(t)
+	config := write(t, filepath.Join(openTempDir(t), "haproxy.cfg"), fmt.Sprintf(haproxyConfig(t), front, backend, freeAddr(t)))
+	run(t, front, haproxy, "-f", config)
+	client := newRuntime(t, certificates()[0], nil)
+	to := endpoint(t, "https://"+front, halibut.PinOf(certificates()[1]))
+	got, err := halibut.Call[string](t.Context(), client.Client(to, halibut.ServerName("halibut.example.com")), "IWhereService", "From")
+	if err != nil || !strings.HasPrefix(got, "127.0.0.1:") || !strings.HasSuffix(got, " halibut.example.com") {
+		t.Errorf("%q, %v", got, err)
+	}
+	hello(t, pair{client: newRuntime(t, certificates()[0], &halibut.Options{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, front)
+	}}), to: endpoint(t, "https://halibut.example.com", halibut.PinOf(certificates()[1]))})
+
+	// A polling service asks for the name, too.
+	service := newRuntime(t, certificates()[1], &halibut.Options{Services: echoServices()})
+	poll(t, service, to, halibut.PollServerName("halibut.example.com"))
+	hello(t, pair{client: rt, to: endpoint(t, subscription)})
+
+	// Another name is another's.
+	if _, err := halibut.Call[string](t.Context(), client.Client(endpoint(t, "https://"+front, halibut.PinOf(certificates()[1]), halibut.PinOf(certificates()[2])), halibut.ServerName("www.example.com"), halibut.Retries(0)), "IWhereService", "From"); err == nil {
+		t.Error("another name leads to Halibut")
+	}
+}
