@@ -18,7 +18,6 @@ import (
 
 	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/exchange"
-	"github.com/halibut-go/halibut/internal/proxyproto"
 	"github.com/halibut-go/halibut/wire"
 )
 
@@ -43,16 +42,11 @@ type accepted struct {
 // and the conversation may last for months.
 func (s *server) open(ctx context.Context, conn net.Conn, from netip.Prefix) {
 	a := &accepted{rt: s.rt, conn: conn, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
-	var told *proxyproto.Conn
-	if s.behindProxy(conn) {
-		told = &proxyproto.Conn{Conn: conn}
-		a.conn = told
-	}
 	_ = dial.Tune(conn) // a connection that is closed already tells when it is read
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	forget := a.rt.watchDrain(a)
 	a.arrived = sync.OnceFunc(func() { forget(); s.depart(ctx, from) })
-	converse, err := a.identify(ctx, s, told)
+	converse, err := a.identify(ctx, s)
 	if err != nil {
 		a.close(ctx, stop, err)
 		return
@@ -117,14 +111,9 @@ var errAnswered = errors.New("answered")
 // identify takes a connection through handshake, preamble, identity and
 // authorisation, all under one deadline. For other protocols than Halibut it
 // stops at the first bytes.
-func (a *accepted) identify(ctx context.Context, s *server, told *proxyproto.Conn) (converse func() error, err error) {
+func (a *accepted) identify(ctx context.Context, s *server) (converse func() error, err error) {
 	if limit := a.rt.limits.Handshake; limit > 0 {
 		_ = a.conn.SetDeadline(time.Now().Add(limit))
-	}
-	if told != nil {
-		if err := a.readProxyHeader(told); err != nil {
-			return nil, err
-		}
 	}
 	secured, err := a.handshake(ctx, s.tls)
 	if err != nil {

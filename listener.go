@@ -128,16 +128,14 @@ func (s *server) admitOne(ctx context.Context) error {
 
 // receive starts on a connection, or has it wait until its address has a place.
 func (s *server) receive(ctx context.Context, conn net.Conn) error {
-	from := origin(conn.RemoteAddr())
-	in, first := s.crowd.enter(from, conn)
-	if in {
-		s.arrivals.Go(func() { s.open(ctx, conn, from) })
+	if s.behindProxy(conn) {
+		s.arrivals.Go(func() { s.openBehindProxy(ctx, conn) })
 		return nil
 	}
-	s.leave()
-	if first {
-		s.rt.log.Warn("connections wait: too many of one address have not said who they are",
-			"limit", s.crowd.share, "from", from.String(), "addr", s.listener.Addr().String())
+	from := origin(conn.RemoteAddr())
+	if s.enter(from, conn) {
+		s.arrivals.Go(func() { s.open(ctx, conn, from) })
+		return nil
 	}
 	if !s.crowd.full() {
 		return nil
@@ -153,6 +151,21 @@ func (s *server) receive(ctx context.Context, conn net.Conn) error {
 		}
 	}
 	return nil
+}
+
+// enter reports whether a connection may go in now. If not, it has given its
+// place back and stands in line.
+func (s *server) enter(from netip.Prefix, conn net.Conn) bool {
+	in, first := s.crowd.enter(from, conn)
+	if in {
+		return true
+	}
+	s.leave()
+	if first {
+		s.rt.log.Warn("connections wait: too many of one address have not said who they are",
+			"limit", s.crowd.share, "from", from.String(), "addr", s.listener.Addr().String())
+	}
+	return false
 }
 
 // logPause tells that accepting pauses, and not again for every connection of

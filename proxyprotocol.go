@@ -1,10 +1,14 @@
 package halibut
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/halibut-go/halibut/internal/proxyproto"
 )
@@ -35,16 +39,43 @@ func (s *server) behindProxy(conn net.Conn) bool {
 	return slices.ContainsFunc(s.proxies, func(network netip.Prefix) bool { return network.Contains(ip) })
 }
 
+// openBehindProxy reads the header that a proxy in front has sent, and then
+// opens the connection as one of the client's address.
+func (s *server) openBehindProxy(ctx context.Context, conn net.Conn) {
+	told := &proxyproto.Conn{Conn: conn}
+	a := &accepted{rt: s.rt, conn: told, log: s.rt.log.With("addr", conn.RemoteAddr().String())}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	a.arrived = sync.OnceFunc(s.rt.watchDrain(a))
+	err := a.readProxyHeader(told)
+	if err != nil {
+		a.close(ctx, stop, err)
+		s.leave()
+		return
+	}
+	a.arrived()
+	stop()
+	from := origin(told.RemoteAddr())
+	if s.crowd.full() {
+		a.refused(errors.New("too many connections wait for a place of their address (Limits.Unauthenticated, Limits.UnauthenticatedPerAddress)"))
+		_ = conn.Close()
+		s.leave()
+		return
+	}
+	if s.enter(from, told) {
+		s.open(ctx, told, from)
+	}
+}
+
 // readProxyHeader has the proxy in front tell where the connection comes from.
 func (a *accepted) readProxyHeader(conn *proxyproto.Conn) error {
+	if limit := a.rt.limits.Handshake; limit > 0 {
+		_ = conn.SetDeadline(time.Now().Add(limit))
+	}
 	client, err := proxyproto.Read(conn)
 	if err == io.EOF {
 		a.log.Debug("the peer closed the connection without a word")
 		return errAnswered
 	}
-	if err == nil && client.IsValid() {
-		conn.Client = client
-		a.log = a.rt.log.With("addr", client.String())
-	}
+	conn.Client = client
 	return err
 }

@@ -36,7 +36,9 @@ func serveBehind(t *testing.T, options halibut.Options, network string) (rt *hal
 	rt = newRuntime(t, certificates()[1], &options)
 	l := listen(t)
 	served := make(chan error, 1)
-	go func() { served <- rt.Serve(context.Background(), l, halibut.ProxyProtocol(netip.MustParsePrefix(network))) }()
+	go func() {
+		served <- rt.Serve(context.Background(), l, halibut.ProxyProtocol(netip.MustParsePrefix(network)))
+	}()
 	t.Cleanup(func() {
 		_ = rt.Close()
 		if err := <-served; !errors.Is(err, halibut.ErrClosed) {

@@ -198,6 +198,27 @@ func TestMounted(t *testing.T) {
 	}
 }
 
+// A polling service that is not trusted learns that, and the listener says who it was.
+func TestUntrustedPoller(t *testing.T) {
+	rt, trust := listener(t, halibut.Options{Protocols: []halibut.Protocol{HTTP(&Handler{})}})
+	trust.Remove(halibut.PinOf(identities()[1]))
+	service := dialler(t, &Transport{})
+	poll(t, service, endpoint(t, "wss://"+serve(t, rt), halibut.PinOf(identities()[0])))
+	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		pollers, rejections := service.Pollers(), rt.Rejections()
+		if len(pollers) == 1 && pollers[0].Err != nil && len(rejections) > 0 {
+			if halibut.CodeOf(pollers[0].Err) != halibut.CodeUntrusted {
+				t.Errorf("the service is told %v", pollers[0].Err)
+			}
+			if r := rejections[0]; r.Thumbprint != halibut.PinOf(identities()[1]) || r.Subscription != subscription+"/" {
+				t.Errorf("the listener says %+v", r)
+			}
+			return
+		}
+	}
+	t.Error("nobody was told anything")
+}
+
 // A wrong pin is found before a word is said.
 func TestPins(t *testing.T) {
 	rt, _ := listener(t, halibut.Options{Protocols: []halibut.Protocol{HTTP(&Handler{})}})
