@@ -368,7 +368,7 @@ func TestBadListeners(t *testing.T) {
 	}{
 		"a page":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, `"200 OK"`},
 		"not found":  {http.NotFound, `"404 Not Found"`},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com", 302) }, `"302 Found"`},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com", http.StatusFound) }, `"302 Found"`},
 		"another sub-protocol": {func(w http.ResponseWriter, r *http.Request) {
 			ws, err := websocket.Accept(w, r, nil)
 			if err == nil {
@@ -410,7 +410,7 @@ func asProxy(t *testing.T, over http.RoundTripper, target *url.URL, header func(
 		out.Header["X-Client-Cert"] = header(r.TLS.PeerCertificates[0].Raw)
 		answer, err := over.RoundTrip(out)
 		if err != nil {
-			http.Error(w, err.Error(), 502)
+			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
 		defer answer.Body.Close()
