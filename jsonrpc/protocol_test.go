@@ -73,6 +73,11 @@ func TestUntrusted(t *testing.T) {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
+	// A rejection is booked just after its connection is closed.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(20 * time.Second); len(rt.Rejections()) < 2 && time.Now().Before(limit); <-tick.C {
+	}
 	var reasons []string
 	for _, r := range rt.Rejections() {
 		reasons = append(reasons, r.Reason.Error())
