@@ -366,9 +366,11 @@ func TestBadListeners(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"a page":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, `"200 OK"`},
-		"not found":  {http.NotFound, `"404 Not Found"`},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com", http.StatusFound) }, `"302 Found"`},
+		"a page":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, `"200 OK"`},
+		"not found": {http.NotFound, `"404 Not Found"`},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.com", http.StatusFound)
+		}, `"302 Found"`},
 		"another sub-protocol": {func(w http.ResponseWriter, r *http.Request) {
 			ws, err := websocket.Accept(w, r, nil)
 			if err == nil {
