@@ -27,14 +27,17 @@ var (
 
 	// ErrOffline means that the node which had collected the request was not
 	// heard of any more.
-	//lint:ignore ST1005 the reference's text
-	ErrOffline = errors.New(offlineText)
+	ErrOffline error = referenceError(offlineText)
 
 	// ErrAbandoned means that the node which had collected the request gave it
 	// up.
-	//lint:ignore ST1005 the reference's text
-	ErrAbandoned = errors.New(abandonedText)
+	ErrAbandoned error = referenceError(abandonedText)
 )
+
+// referenceError is an error whose text is the reference's.
+type referenceError string
+
+func (e referenceError) Error() string { return string(e) }
 
 // dataLossError has the reference's text.
 type dataLossError struct{ id string }

@@ -100,9 +100,6 @@ func (p *Provider) Queue(subscription string) (queue.Queue, error) {
 	return q, nil
 }
 
-// closeGrace is how long Close waits for what is still to be told to Redis.
-const closeGrace = 5 * time.Second
-
 // Close implements queue.Provider. Requests of this node that wait are taken
 // back, and the callers of those that it had collected are told that they were
 // abandoned; when Redis does not answer, that is given up after five seconds.
@@ -127,7 +124,7 @@ func (p *Provider) Close() error {
 	for _, d := range held {
 		d.abandon(queue.ErrClosed, true)
 	}
-	giveUp := time.AfterFunc(closeGrace, p.stop)
+	giveUp := time.AfterFunc(p.timing.closing, p.stop)
 	p.sends.Wait()
 	p.end()
 	p.loops.Wait()

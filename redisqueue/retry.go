@@ -63,6 +63,7 @@ type timing struct {
 	budget  time.Duration // all attempts at one step
 	leave   time.Duration // a step that a call waits for that has ended
 	respond time.Duration // storing a response
+	closing time.Duration // what Close has still to tell
 
 	tick           time.Duration // of the watch
 	firstBeat      time.Duration // after the request was queued, or collected
@@ -82,7 +83,7 @@ type timing struct {
 
 func defaultTiming() timing {
 	return timing{
-		attempt: 5 * time.Second, pause: time.Second, budget: 30 * time.Second, leave: time.Second, respond: 10 * time.Minute,
+		attempt: 5 * time.Second, pause: time.Second, budget: 30 * time.Second, leave: time.Second, respond: 10 * time.Minute, closing: 5 * time.Second,
 		tick: time.Second, firstBeat: 7 * time.Second, beat: 15 * time.Second, retryBeat: 7500 * time.Millisecond,
 		watch: 2 * time.Second, senderSilent: 90 * time.Second, processSilent: 60 * time.Second,
 		collectedCheck: 15 * time.Second, responsePoll: 15 * time.Second, responsePolls: 2 * time.Minute,

@@ -3,10 +3,13 @@ package redisqueue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,29 +54,94 @@ type server struct {
 	binary string
 	dir    string
 	args   []string
+	port   string // "": it listens on a socket
 	cmd    *exec.Cmd
 	output bytes.Buffer
+}
+
+// startServer starts a server that listens on a socket and keeps nothing.
+func startServer(t testing.TB, args ...string) *server {
+	t.Helper()
+	s := newServer(t, args...)
+	t.Cleanup(s.stop)
+	return s
 }
 
 func newServer(t testing.TB, args ...string) *server {
 	t.Helper()
 	s := &server{binary: needServer(t), args: args}
-	var err error
-	// Not t.TempDir: the path of a socket has 107 bytes at most.
-	if s.dir, err = os.MkdirTemp("", "redisqueue"); err != nil {
-		t.Fatal(err)
-	}
+	s.prepare(t)
 	s.start(t)
 	return s
 }
 
 func (s *server) socket() string { return filepath.Join(s.dir, "redis.sock") }
 
-func (s *server) url() string { return "unix://" + s.socket() }
+func (s *server) url() string {
+	if s.port != "" {
+		return "redis://127.0.0.1:" + s.port
+	}
+	return "unix://" + s.socket()
+}
+
+func (s *server) address() (host, port string) { return "127.0.0.1", s.port }
+
+// startTCPServer starts a server that others can connect to.
+func startTCPServer(t testing.TB, args ...string) *server {
+	t.Helper()
+	s := &server{binary: needServer(t), args: args, port: freePort(t)}
+	s.prepare(t)
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+// freePort is a port that nobody listens on. Somebody may before it is used:
+// redis-server cannot be told to choose one.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func (s *server) prepare(t testing.TB) {
+	t.Helper()
+	var err error
+	// Not t.TempDir: the path of a socket has 107 bytes at most.
+	if s.dir, err = os.MkdirTemp("", "redisqueue"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) signal(t testing.TB, sig os.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kill ends the process; start starts it again.
+func (s *server) kill(t testing.TB) {
+	t.Helper()
+	s.signal(t, os.Kill)
+	_ = s.cmd.Wait() // it says that it was killed
+}
 
 func (s *server) start(t testing.TB) {
 	t.Helper()
-	args := append([]string{"--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args...)
+	port := s.port
+	if port == "" {
+		port = "0"
+	}
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args...)
 	s.cmd = exec.Command(s.binary, args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
@@ -129,6 +197,22 @@ func shared(t testing.TB) *server {
 	return sharedServer
 }
 
+// do runs a command and returns its reply as text.
+func (s *server) do(t testing.TB, args ...string) string {
+	t.Helper()
+	client, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	reply := client.Do(context.Background(), client.B().Arbitrary(args...).Build())
+	m, err := reply.ToMessage()
+	if err != nil && !errors.Is(err, rueidis.Nil) {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return m.String()
+}
+
 // node opens a Provider on the server.
 func (s *server) node(t testing.TB, opts *Options, change ...func(*timing)) *Provider {
 	t.Helper()
@@ -146,4 +230,29 @@ func (s *server) node(t testing.TB, opts *Options, change ...func(*timing)) *Pro
 		}
 	})
 	return p
+}
+
+// text is do where the reply is a string, or a list whose last value is one.
+func (s *server) text(t testing.TB, args ...string) string {
+	t.Helper()
+	client, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	m, err := client.Do(context.Background(), client.B().Arbitrary(args...).Build()).ToMessage()
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	if list, err := m.ToArray(); err == nil && len(list) > 0 {
+		m = list[len(list)-1]
+	}
+	if n, err := m.ToInt64(); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	value, err := m.ToString()
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return value
 }
