@@ -101,11 +101,13 @@ const dropsAtOnce = 256
 // run keeps the connection until ctx ends.
 func (c *channels) run(ctx context.Context) {
 	for first := true; ctx.Err() == nil; first = false {
-		err := c.once(ctx, !first)
+		connected, err := c.once(ctx, !first)
 		if ctx.Err() != nil {
 			return
 		}
-		c.log.Warn("the connection for Redis messages was lost", "error", err)
+		if connected {
+			c.log.Warn("the connection for Redis messages was lost", "error", err)
+		}
 		pause := time.NewTimer(c.timing.pause)
 		select {
 		case <-pause.C:
@@ -116,13 +118,13 @@ func (c *channels) run(ctx context.Context) {
 }
 
 // once subscribes to everything on a new connection and keeps it.
-func (c *channels) once(ctx context.Context, again bool) error {
+func (c *channels) once(ctx context.Context, again bool) (connected bool, err error) {
 	conn, release := c.client.Dedicate()
 	defer release()
 	lost := conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: c.onMessage, OnSubscription: c.onSubscription})
 	// The first command of a connection opens it.
 	if err := c.do(ctx, conn, conn.B().Arbitrary("PING").Build()); err != nil {
-		return err
+		return false, err
 	}
 	if again {
 		c.connected()
@@ -141,15 +143,15 @@ func (c *channels) once(ctx context.Context, again bool) error {
 			if err == nil {
 				err = errors.New("closed")
 			}
-			return err
+			return true, err
 		case <-ctx.Done():
 			conn.SetPubSubHooks(rueidis.PubSubHooks{})
 			conn.Close()
-			return ctx.Err()
+			return true, ctx.Err()
 		case <-c.wake:
 			if err := c.flush(ctx, conn); err != nil {
 				conn.Close()
-				return err
+				return true, err
 			}
 		}
 	}

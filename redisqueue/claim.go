@@ -98,15 +98,15 @@ func (q *redisQueue) claim(ctx context.Context, peer queue.Peer) (r *claimedRequ
 	pulse := q.pulses
 	q.claimed = time.Now()
 	q.mu.Unlock()
-	if q.token == "" {
-		q.token = uuid.NewString()
+	if q.attempt.token == "" {
+		q.attempt.token = uuid.NewString()
 	}
-	token := q.token
-	found, bad, left, err := q.provider.storage.claim(ctx, q.keys, token, peer.Thumbprint, peer.SHA256)
+	token := q.attempt.token
+	found, bad, left, err := q.provider.storage.claim(ctx, q.keys, &q.attempt, peer.Thumbprint, peer.SHA256)
 	if err != nil {
 		return nil, false, err
 	}
-	q.token = ""
+	q.attempt = claim{}
 	q.mu.Lock()
 	switch {
 	case left == 0:

@@ -350,8 +350,8 @@ func TestReplyToAClaimIsLost(t *testing.T) {
 	done := send(t.Context(), queueOf(t, a), queue.SendOptions{})
 	queued(t, queueOf(t, a), 1)
 	q := queueOf(t, b).(*redisQueue)
-	q.token = uuid.NewString()
-	c, _, _, err := b.storage.claim(t.Context(), q.keys, q.token, peer.Thumbprint, peer.SHA256)
+	q.attempt = claim{token: uuid.NewString()}
+	c, _, _, err := b.storage.claim(t.Context(), q.keys, &q.attempt, peer.Thumbprint, peer.SHA256)
 	if err != nil || c == nil {
 		t.Fatal(c, err)
 	}

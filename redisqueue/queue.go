@@ -18,8 +18,8 @@ type redisQueue struct {
 
 	// slot is held by whoever claims: a claim whose reply was lost must be known
 	// before the next.
-	slot  chan struct{}
-	token string // of a claim whose outcome is not known; guarded by slot
+	slot    chan struct{}
+	attempt claim // whose outcome is not known; guarded by slot
 
 	mu         sync.Mutex
 	collectors collectors

@@ -55,8 +55,10 @@ type server struct {
 	dir    string
 	args   []string
 	port   string // "": it listens on a socket
-	cmd    *exec.Cmd
-	output bytes.Buffer
+	// sentinel: it is a Sentinel.
+	sentinel bool
+	cmd      *exec.Cmd
+	output   bytes.Buffer
 }
 
 // startServer starts a server that listens on a socket and keeps nothing.
@@ -142,6 +144,9 @@ func (s *server) start(t testing.TB) {
 		port = "0"
 	}
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args...)
+	if s.sentinel {
+		args = []string{s.config(), "--sentinel", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir}
+	}
 	s.cmd = exec.Command(s.binary, args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
@@ -213,14 +218,39 @@ func (s *server) do(t testing.TB, args ...string) string {
 	return m.String()
 }
 
+// startSentinel starts a Sentinel that watches a server by the name tested.
+func startSentinel(t testing.TB, watched *server) *server {
+	t.Helper()
+	s := &server{binary: needServer(t), port: freePort(t), sentinel: true}
+	s.prepare(t)
+	host, port := watched.address()
+	config := fmt.Sprintf(`sentinel monitor tested %s %s 1
+sentinel down-after-milliseconds tested 300
+sentinel failover-timeout tested 2000
+`, host, port)
+	if err := os.WriteFile(s.config(), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *server) config() string { return filepath.Join(s.dir, "sentinel.conf") }
+
 // node opens a Provider on the server.
 func (s *server) node(t testing.TB, opts *Options, change ...func(*timing)) *Provider {
+	t.Helper()
+	return nodeAt(t, s.url(), opts, change...)
+}
+
+func nodeAt(t testing.TB, url string, opts *Options, change ...func(*timing)) *Provider {
 	t.Helper()
 	times := defaultTiming()
 	for _, c := range change {
 		c(&times)
 	}
-	p, err := open(context.Background(), s.url(), opts, times)
+	p, err := open(context.Background(), url, opts, times)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/halibut-go/halibut/queue"
 )
 
 // storage does the steps of the protocol in Redis. Each can be repeated.
@@ -71,12 +73,23 @@ type claimed struct {
 // unreadable is an entry of the queue that holds something else.
 type unreadable struct{ id, reason string }
 
+// claim is an attempt to collect a request. The same attempt can be made again
+// until it has a reply; it then finds the same request.
+type claim struct {
+	token string
+	id    string // in a Cluster: of the request that may have been claimed
+}
+
 // scan is how many entries of a queue a claim looks at.
 const scan = 1000
 
 // claim takes the first request that a peer with these pins may have. left is
 // the number of entries that stay.
-func (s *storage) claim(ctx context.Context, e *endpointKeys, token, sha1, sha256 string) (c *claimed, bad *unreadable, left int64, err error) {
+func (s *storage) claim(ctx context.Context, e *endpointKeys, attempt *claim, sha1, sha256 string) (c *claimed, bad *unreadable, left int64, err error) {
+	if s.cluster {
+		return s.claimInCluster(ctx, e, attempt, queue.Peer{Thumbprint: sha1, SHA256: sha256})
+	}
+	token := attempt.token
 	reply, err := s.exec(ctx, scriptClaim, []string{e.list, e.last},
 		[]string{token, s.node, e.request, e.claimHead, e.claimTail, e.marker, sha1, sha256, strconv.Itoa(scan)}).ToArray()
 	if err != nil {
@@ -96,23 +109,28 @@ func (s *storage) claim(ctx context.Context, e *endpointKeys, token, sha1, sha25
 		id, _ := reply[2].ToString()
 		return nil, &unreadable{id, reason}, left, nil
 	case 8:
-		c, err = parseClaim(reply[1:])
+		id, err := reply[1].ToString()
+		if err != nil {
+			return nil, nil, left, err
+		}
+		c, err = parseClaim(id, reply[2:])
 		return c, nil, left, err
 	}
 	return nil, nil, left, fmt.Errorf("the claim got a reply of %d values", len(reply))
 }
 
-func parseClaim(reply []rueidis.RedisMessage) (*claimed, error) {
+// parseClaim reads message, metadata, pins, sender, age and life.
+func parseClaim(id string, reply []rueidis.RedisMessage) (*claimed, error) {
 	var err error
 	str := func(i int) string {
 		v, e := reply[i].ToString()
 		err = errors.Join(err, e)
 		return v
 	}
-	c := &claimed{id: str(0), pins: str(3), sender: str(4)}
-	c.payload.message, c.payload.metadata = []byte(str(1)), []byte(str(2))
-	age, ageErr := strconv.ParseInt(str(5), 10, 64)
-	life, lifeErr := reply[6].AsInt64()
+	c := &claimed{id: id, pins: str(2), sender: str(3)}
+	c.payload.message, c.payload.metadata = []byte(str(0)), []byte(str(1))
+	age, ageErr := strconv.ParseInt(str(4), 10, 64)
+	life, lifeErr := reply[5].AsInt64()
 	c.age, c.life = time.Duration(age)*time.Microsecond, time.Duration(life)*time.Millisecond
 	return c, errors.Join(err, ageErr, lifeErr)
 }
@@ -129,6 +147,9 @@ const (
 // release puts a claimed request back to its old place.
 func (s *storage) release(ctx context.Context, e *endpointKeys, id, token, pins string, budget time.Duration) (int64, error) {
 	key := e.claimKey(id)
+	if s.cluster {
+		return s.releaseInCluster(ctx, e, id, token, pins, budget)
+	}
 	var n int64
 	unsure := false
 	err := s.timing.retry(ctx, step{name: "putting a request back", key: key, budget: budget}, func(ctx context.Context) (err error) {
@@ -235,9 +256,8 @@ func (s *storage) length(ctx context.Context, e *endpointKeys) (n int64, oldest 
 	if err != nil {
 		return n, -1, nil // collected between the two
 	}
-	replies = s.client.DoMulti(ctx, s.client.B().Hget().Key(e.requestKey(id)).Field(fieldQueued).Build(), s.client.B().Time().Build())
-	queued, queuedErr := replies[0].AsInt64()
-	now, nowErr := replies[1].AsIntSlice()
+	queued, queuedErr := s.client.Do(ctx, s.client.B().Hget().Key(e.requestKey(id)).Field(fieldQueued).Build()).AsInt64()
+	now, nowErr := s.client.Do(ctx, s.client.B().Time().Build()).AsIntSlice()
 	if queuedErr != nil || nowErr != nil || len(now) != 2 {
 		return n, -1, nil
 	}

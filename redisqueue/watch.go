@@ -131,24 +131,33 @@ func (p *Provider) send(r *roundCommands) {
 	if len(r.beats)+len(r.markers) == 0 {
 		return
 	}
-	cmds := make(rueidis.Commands, 0, len(r.beats)+len(r.markers))
-	for _, b := range r.beats {
-		cmds = append(cmds, p.client.B().Publish().Channel(b.channel).Message(nothingSent).Build())
-	}
-	for _, d := range r.markers {
-		cmds = append(cmds, p.client.B().Exists().Key(d.queue.keys.markerKey(d.id.String())).Build())
-	}
 	ctx, cancel := context.WithTimeout(p.life, p.timing.attempt)
 	defer cancel()
-	replies := p.client.DoMulti(ctx, cmds...)
-	for i, b := range r.beats {
-		if replies[i].Error() != nil {
-			b.failed()
+	p.sendBeats(ctx, r.beats)
+	p.lookForMarkers(ctx, r.markers)
+}
+
+func (p *Provider) sendBeats(ctx context.Context, beats []beat) {
+	cmds := make(rueidis.Commands, len(beats))
+	for i, b := range beats {
+		cmds[i] = p.client.B().Publish().Channel(b.channel).Message(nothingSent).Build()
+	}
+	for i, reply := range p.client.DoMulti(ctx, cmds...) {
+		if reply.Error() != nil {
+			beats[i].failed()
 		}
 	}
-	for i, d := range r.markers {
-		if n, err := replies[len(r.beats)+i].AsInt64(); err == nil && n > 0 {
-			d.abandon(context.Canceled, false)
+}
+
+// lookForMarkers ends the exchanges whose callers have left.
+func (p *Provider) lookForMarkers(ctx context.Context, deliveries []*delivery) {
+	cmds := make(rueidis.Commands, len(deliveries))
+	for i, d := range deliveries {
+		cmds[i] = p.client.B().Exists().Key(d.queue.keys.markerKey(d.id.String())).Build()
+	}
+	for i, reply := range p.client.DoMulti(ctx, cmds...) {
+		if n, err := reply.AsInt64(); err == nil && n > 0 {
+			deliveries[i].abandon(context.Canceled, false)
 		}
 	}
 }
