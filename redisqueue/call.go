@@ -33,8 +33,9 @@ type call struct {
 	moving chan struct{}
 
 	subscription *subscription // to the response
-	subscribed   chan struct{} // closed when it was confirmed first
-	once         sync.Once
+	queued       bool          // Redis has said so; the goroutine's own
+	again        atomic.Bool   // it was confirmed
+	published    atomic.Pointer[answer]
 
 	mu       sync.Mutex
 	stage    queue.Stage
@@ -73,7 +74,7 @@ func (p *Provider) begin(ctx context.Context, q *redisQueue, req *wire.Request, 
 	c := &call{
 		queue: q, ctx: ctx, id: req.ActivityID, request: req, pins: opts.Pins, pickUp: opts.PickUp,
 		sent: time.Now(), ended: make(chan struct{}), wake: make(chan struct{}, 1),
-		moving: make(chan struct{}, 1), subscribed: make(chan struct{}), stage: queue.Queued,
+		moving: make(chan struct{}, 1), stage: queue.Queued,
 	}
 	if c.pickUp == 0 {
 		c.pickUp = queue.DefaultPickUp
@@ -135,14 +136,12 @@ func (c *call) enqueue() error {
 	c.metadata = stored.metadata
 	look := func(string) { c.order(orderLook) }
 	c.subscription = p.channels.subscribe(q.keys.responseAvailable(id), look, c.confirmed)
-	if err := p.storage.put(ctx, q.keys, id, stored, m.Pins, c.life()); err != nil {
-		c.untaken = true
-		p.tidy(q.keys.requestKey(id))
-		return c.ends(c.notQueued(queue.Queued, err))
-	}
-	c.awaitSubscription(ctx)
-	err = p.storage.push(ctx, q.keys, id, p.length)
+	err = p.storage.enqueue(ctx, q.keys, newRequest{id: id, payload: stored, pins: m.Pins, life: c.life(), limit: p.length})
 	if err == nil {
+		c.queued = true
+		if !p.storage.cluster {
+			p.tidy(q.keys.guardKey(id))
+		}
 		return nil
 	}
 	var failed *Error
@@ -152,36 +151,19 @@ func (c *call) enqueue() error {
 		return c.ends(c.failure(queue.Queued, fmt.Errorf("%w: %d requests wait for %s, which is the limit (Options.Length)", queue.ErrFull, p.length, q.subscription)))
 	}
 	if errors.As(err, &failed) && !failed.Unsure {
+		c.untaken = true
 		p.tidy(q.keys.requestKey(id))
 		return c.ends(c.notQueued(queue.Queued, err))
 	}
 	return c.leave(func(stage queue.Stage) error { return c.notQueued(stage, err) })
 }
 
-// awaitSubscription waits until no response can be missed. Without that the
-// response is found by looking for it, later.
-func (c *call) awaitSubscription(ctx context.Context) {
-	select {
-	case <-c.subscribed:
-		return
-	default:
-	}
-	limit := time.NewTimer(c.queue.provider.timing.leave)
-	defer limit.Stop()
-	select {
-	case <-c.subscribed:
-	case <-limit.C:
-	case <-ctx.Done():
-	}
-}
-
+// confirmed is called when the subscription to the response has been made, or
+// made again: what came before is found by looking. The first time it was asked
+// for before the request was queued, and only when confirming it took long can a
+// .NET node have answered already.
 func (c *call) confirmed() {
-	again := true
-	c.once.Do(func() {
-		close(c.subscribed)
-		again = false
-	})
-	if again {
+	if c.again.Swap(true) || time.Since(c.sent) > c.queue.provider.timing.slow {
 		c.order(orderLook)
 	}
 }
@@ -279,7 +261,7 @@ func (c *call) withdraw() queue.Stage {
 	case <-time.After(p.timing.leave):
 		return queue.Started
 	}
-	claimer, err := p.storage.withdraw(p.storing, q.keys, id, p.timing.leave)
+	claimer, err := p.storage.withdraw(p.storing, q.keys, id, !c.queued, p.timing.leave)
 	switch {
 	case err != nil:
 		p.goAlong(func() { c.withdrawLater() })
@@ -298,7 +280,7 @@ func (c *call) withdraw() queue.Stage {
 
 func (c *call) withdrawLater() {
 	p, q, id := c.queue.provider, c.queue, c.id.String()
-	claimer, err := p.storage.withdraw(p.storing, q.keys, id, 4*p.timing.budget)
+	claimer, err := p.storage.withdraw(p.storing, q.keys, id, !c.queued, 4*p.timing.budget)
 	if err == nil && (claimer == withdrawn || claimer == p.node) {
 		_ = p.storage.unlist(p.storing, q.keys, id)
 		return
@@ -314,7 +296,7 @@ func (c *call) cancelRemote() {
 		p.log.Warn("the node that works on a request could not be told that its caller has left", "error", err)
 		return
 	}
-	if claimer, err := p.storage.withdraw(p.storing, q.keys, id, p.timing.leave); err == nil && claimer == withdrawn {
+	if claimer, err := p.storage.withdraw(p.storing, q.keys, id, false, p.timing.leave); err == nil && claimer == withdrawn {
 		_ = p.storage.unlist(p.storing, q.keys, id)
 	}
 }
@@ -334,7 +316,7 @@ func (c *call) pickUpOver() {
 	claimer, err := "", ctx.Err()
 	select {
 	case c.moving <- struct{}{}:
-		claimer, err = p.storage.withdraw(ctx, q.keys, id, 0)
+		claimer, err = p.storage.withdraw(ctx, q.keys, id, false, 0)
 		c.moved()
 	case <-ctx.Done():
 	}
@@ -386,7 +368,10 @@ func (c *call) look() bool {
 	p, q, id := c.queue.provider, c.queue, c.id.String()
 	ctx, cancel := p.bind(c.ctx)
 	defer cancel()
-	found, err := p.storage.response(ctx, q.keys, id)
+	found, err := c.published.Swap(nil), error(nil)
+	if found == nil {
+		found, err = p.storage.response(ctx, q.keys, id)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Warn("the response to a request could not be fetched; it is tried again", "error", err)

@@ -27,8 +27,6 @@ type claimedRequest struct {
 	timeout time.Duration // how long the caller still waits; 0: it did not say
 }
 
-func (r *claimedRequest) mayCollect(peer queue.Peer) bool { return peer.MayCollect(r.pins) }
-
 // kick makes sure that somebody claims if somebody waits. q.mu is held.
 func (q *redisQueue) kick() {
 	if q.claiming || q.closed || q.hopeful() == nil {
@@ -49,51 +47,47 @@ func (q *redisQueue) hopeful() *collector {
 }
 
 // claimForCollectors takes requests out of Redis for as long as there may be
-// some for those who wait.
+// some for those who wait. There is one for a queue at a time, since a claim
+// whose reply was lost must be known before the next.
 func (q *redisQueue) claimForCollectors() {
-	ctx := q.provider.life
-	failing := false
-	for {
+	p := q.provider
+	for failing := false; ; {
 		q.mu.Lock()
 		w := q.hopeful()
-		if w == nil || q.closed || ctx.Err() != nil {
+		if w == nil || q.closed || p.life.Err() != nil {
 			q.claiming = false
 			q.mu.Unlock()
 			return
 		}
-		peer := w.peer
+		peer, most := w.peer, min(q.collectors.like(w.peer), claimsAtOnce)
 		q.mu.Unlock()
 
-		attempt, cancel := context.WithTimeout(ctx, q.provider.timing.attempt)
-		request, _, err := q.claim(attempt, peer)
-		cancel()
-		if err != nil && ctx.Err() == nil {
+		requests, err := q.claim(peer, most)
+		switch {
+		case err != nil && p.life.Err() == nil:
 			if !failing {
-				q.provider.log.Warn("requests cannot be collected from Redis", "key", q.keys.list, "error", err)
+				p.log.Warn("requests cannot be collected from Redis", "key", q.keys.list, "error", err)
 			}
 			failing = true
-			q.provider.sleep(q.provider.timing.pause)
-			continue
-		}
-		if failing && err == nil {
-			q.provider.log.Info("requests are collected from Redis again", "key", q.keys.list)
+			p.sleep(p.timing.pause)
+		case failing && err == nil:
+			p.log.Info("requests are collected from Redis again", "key", q.keys.list)
 			failing = false
 		}
-		if request != nil {
-			q.offer(request)
+		for _, r := range requests {
+			q.offer(r)
 		}
 	}
 }
 
-// claim takes the first request out of Redis that peer may have. more says that
-// it is worth asking again.
-func (q *redisQueue) claim(ctx context.Context, peer queue.Peer) (r *claimedRequest, more bool, err error) {
-	select {
-	case q.slot <- struct{}{}:
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
-	}
-	defer func() { <-q.slot }()
+// claimsAtOnce is how many requests one command collects.
+const claimsAtOnce = 32
+
+// claim takes the first requests out of Redis that peer may have.
+func (q *redisQueue) claim(peer queue.Peer, most int) ([]*claimedRequest, error) {
+	p := q.provider
+	ctx, cancel := context.WithTimeout(p.life, p.timing.attempt)
+	defer cancel()
 	q.mu.Lock()
 	pulse := q.pulses
 	q.claimed = time.Now()
@@ -102,32 +96,51 @@ func (q *redisQueue) claim(ctx context.Context, peer queue.Peer) (r *claimedRequ
 		q.attempt.token = uuid.NewString()
 	}
 	token := q.attempt.token
-	found, bad, left, err := q.provider.storage.claim(ctx, q.keys, &q.attempt, peer.Thumbprint, peer.SHA256)
+	batch, err := p.storage.claim(ctx, q.keys, &q.attempt, peer, most)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	q.attempt = claim{}
+	var requests []*claimedRequest
+	for _, c := range batch.claims {
+		if r := q.accept(c, token); r != nil {
+			requests = append(requests, r)
+		}
+	}
+	if bad := batch.bad; bad != nil {
+		p.log.Error("the key of a request holds something else: the request is dropped", "key", q.keys.requestKey(bad.id), "error", bad.reason)
+	}
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	switch {
-	case left == 0:
+	case batch.left == 0:
 		q.empty = pulse
-	case found == nil && bad == nil:
+	case len(batch.claims) == 0 && batch.bad == nil:
 		if len(q.seen) > 64 || q.seen == nil {
 			q.seen = make(map[peerPins]uint64)
 		}
 		q.seen[pinsOf(peer)] = pulse
-	default:
-		more = true
 	}
-	q.mu.Unlock()
-	switch {
-	case bad != nil:
-		q.provider.log.Error("the key of a request holds something else: the request is dropped",
-			"key", q.keys.requestKey(bad.id), "error", bad.reason)
-	case found != nil:
-		r = q.accept(found, token)
+	// What was claimed may be for a TryNext: nobody is sent away before it was
+	// offered.
+	if len(requests) == 0 {
+		q.dismiss()
 	}
-	return r, more, nil
+	return requests, nil
+}
+
+// dismiss ends every TryNext for which there is nothing. q.mu is held.
+func (q *redisQueue) dismiss() {
+	kept := q.collectors[:0]
+	for _, w := range q.collectors {
+		if w.waits || q.mayFind(w.peer) {
+			kept = append(kept, w)
+		} else {
+			w.ready <- struct{}{}
+		}
+	}
+	clear(q.collectors[len(kept):])
+	q.collectors = kept
 }
 
 // accept makes a request of what was claimed. It is nil when it may not run,
@@ -181,18 +194,11 @@ func (q *redisQueue) offer(r *claimedRequest) {
 		q.putBack(r)
 		return
 	}
-	d := q.deliver(r, w.peer)
-	if d != nil {
+	if d := q.deliver(r, w.peer); d != nil {
 		q.collectors.remove(w)
-		w.served, w.delivery = true, d
+		w.delivery = d
 		w.ready <- struct{}{}
 	}
+	q.dismiss()
 	q.mu.Unlock()
-}
-
-// handOver is offer to somebody who does not wait in the list.
-func (q *redisQueue) handOver(r *claimedRequest, peer queue.Peer) *delivery {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.deliver(r, peer)
 }

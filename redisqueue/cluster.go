@@ -2,6 +2,7 @@ package redisqueue
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,29 @@ import (
 // a script does at once elsewhere takes several steps here. A request's key and
 // that of its claim are in one slot (see keyspace.endpoint), and moving it
 // between the two is what decides who has it.
+
+// scriptPut stores a request that nobody knows of yet.
+//
+//	KEYS request; ARGV life in ms, message, metadata, pins, sender
+var scriptPut = rueidis.NewLuaScript(`
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[2], 'DataStreamMetaDataField', ARGV[3],
+	'GoQueued', now[1] .. string.format('%06d', now[2]), 'GoPins', ARGV[4], 'GoSender', ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1`)
+
+// scriptPush puts a stored request at the end of the queue and tells everybody.
+// It returns -1 when the queue is full. An id that is in the queue twice does no
+// harm.
+//
+//	KEYS list; ARGV id, life in s, pulse channel, limit on the length or 0
+var scriptPush = rueidis.NewLuaScript(`
+local limit = tonumber(ARGV[4])
+if limit > 0 and redis.call('LLEN', KEYS[1]) >= limit then return -1 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[3], '{}')
+return 1`)
 
 // scriptClaimOne claims one request. It returns nothing when the request is
 // gone, its pins when the peer may not have it, and otherwise: message,
@@ -67,13 +91,34 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('PUBLISH', ARGV[4], '{}')
 return 1`)
 
-// claimInCluster is claim where the keys are on several servers.
-func (s *storage) claimInCluster(ctx context.Context, e *endpointKeys, attempt *claim, peer queue.Peer) (c *claimed, bad *unreadable, left int64, err error) {
+// enqueueInCluster is enqueue where the keys are on several servers. Nobody can
+// collect the request before both steps are done, so that either can be
+// repeated.
+func (s *storage) enqueueInCluster(ctx context.Context, e *endpointKeys, r newRequest) error {
+	key := e.requestKey(r.id)
+	err := s.timing.retry(ctx, step{name: "storing a request", key: key}, func(ctx context.Context) error {
+		return s.exec(ctx, scriptPut, []string{key}, []string{milliseconds(r.life), text(r.payload.message), text(r.payload.metadata), r.pins, s.node}).Error()
+	})
+	var failed *Error
+	if errors.As(err, &failed) {
+		failed.Unsure = false // what is not in the list cannot be collected
+	}
+	if err != nil {
+		return err
+	}
+	return s.timing.retry(ctx, step{name: "queuing a request", key: e.list}, func(ctx context.Context) error {
+		return fullOr(s.exec(ctx, scriptPush, []string{e.list}, []string{r.id, seconds(listLife), e.pulse, strconv.Itoa(r.limit)}).AsInt64())
+	})
+}
+
+// claimInCluster is claim where the keys are on several servers. It takes one
+// request at most.
+func (s *storage) claimInCluster(ctx context.Context, e *endpointKeys, attempt *claim, peer queue.Peer) (*claims, error) {
 	ids, err := s.client.Do(ctx, s.client.B().Lrange().Key(e.list).Start(0).Stop(scan-1).Build()).AsStrSlice()
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, err
 	}
-	left = int64(len(ids))
+	batch := &claims{left: int64(len(ids))}
 	if attempt.id != "" {
 		ids = slices.Insert(ids, 0, attempt.id)
 	}
@@ -82,25 +127,28 @@ func (s *storage) claimInCluster(ctx context.Context, e *endpointKeys, attempt *
 		found, gone, err := s.claimOne(ctx, e, attempt, peer)
 		if reply, refused := rueidis.IsRedisErr(err); refused && strings.HasPrefix(reply.Error(), "WRONGTYPE") {
 			attempt.id = ""
-			return nil, &unreadable{id, reply.Error()}, left - 1, s.unlist(ctx, e, id)
+			batch.left--
+			batch.bad = &unreadable{id, reply.Error()}
+			return batch, s.unlist(ctx, e, id)
 		}
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, err
 		}
 		attempt.id = ""
 		if found == nil && !gone {
 			continue // it is for somebody else
 		}
-		left--
+		batch.left = max(batch.left-1, 0)
 		cancelled, err := s.takeOut(ctx, e, id, found)
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, err
 		}
 		if found != nil && !cancelled {
-			return found, nil, max(left, 0), nil
+			batch.claims = append(batch.claims, found)
+			return batch, nil
 		}
 	}
-	return nil, nil, max(left, 0), nil
+	return batch, nil
 }
 
 func (s *storage) claimOne(ctx context.Context, e *endpointKeys, attempt *claim, peer queue.Peer) (c *claimed, gone bool, err error) {

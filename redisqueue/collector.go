@@ -6,12 +6,13 @@ import (
 	"github.com/halibut-go/halibut/queue"
 )
 
-// collector is one Next that waits. The queue's lock guards all but ready.
+// collector is one Next, or one TryNext. The queue's lock guards delivery, until
+// ready.
 type collector struct {
 	peer     queue.Peer
-	ready    chan struct{} // one signal, after served is set
-	served   bool          // out of the list: delivery is set, or nil if the queue was closed
-	delivery *delivery
+	waits    bool          // for as long as it takes: it is a Next
+	ready    chan struct{} // one signal, when the collector is out of the list
+	delivery *delivery     // nil: the queue was closed, or there is nothing for a TryNext
 }
 
 // collectors are in the order they began to wait.
@@ -27,6 +28,28 @@ func (cs collectors) last(pins []string) *collector {
 		}
 	}
 	return nil
+}
+
+// waiting is how many wait for as long as it takes.
+func (cs collectors) waiting() int {
+	n := 0
+	for _, w := range cs {
+		if w.waits {
+			n++
+		}
+	}
+	return n
+}
+
+// like is how many have the pins of a peer.
+func (cs collectors) like(peer queue.Peer) int {
+	n := 0
+	for _, w := range cs {
+		if pinsOf(w.peer) == pinsOf(peer) {
+			n++
+		}
+	}
+	return n
 }
 
 // remove takes one out, and reports whether it was there.

@@ -21,7 +21,7 @@ import (
 func hasty(t *timing) {
 	*t = timing{
 		attempt: 200 * time.Millisecond, pause: 50 * time.Millisecond, budget: 20 * time.Second,
-		leave: 300 * time.Millisecond, respond: 20 * time.Second, closing: 500 * time.Millisecond,
+		leave: 300 * time.Millisecond, respond: 20 * time.Second, closing: 500 * time.Millisecond, slow: time.Millisecond,
 		tick: 20 * time.Millisecond, firstBeat: 40 * time.Millisecond, beat: 100 * time.Millisecond, retryBeat: 50 * time.Millisecond,
 		watch: 40 * time.Millisecond, senderSilent: 1500 * time.Millisecond, processSilent: time.Second,
 		collectedCheck: 100 * time.Millisecond, responsePoll: 100 * time.Millisecond, responsePolls: time.Second,
@@ -351,9 +351,9 @@ func TestReplyToAClaimIsLost(t *testing.T) {
 	queued(t, queueOf(t, a), 1)
 	q := queueOf(t, b).(*redisQueue)
 	q.attempt = claim{token: uuid.NewString()}
-	c, _, _, err := b.storage.claim(t.Context(), q.keys, &q.attempt, peer.Thumbprint, peer.SHA256)
-	if err != nil || c == nil {
-		t.Fatal(c, err)
+	lost, err := b.storage.claim(t.Context(), q.keys, &q.attempt, peer, 3)
+	if err != nil || len(lost.claims) != 1 {
+		t.Fatal(lost, err)
 	}
 	respond(t, next(t, q))
 	succeeds(t, done)

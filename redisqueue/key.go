@@ -58,10 +58,15 @@ func (k keyspace) sentinel(id string) string { return k.prefix + ":string:WatchF
 // node gave up.
 func (k keyspace) cancelled() string { return k.channels + ":channel:" + goNamespace + "Cancelled" }
 
+// node is the channel on which a Go node hears of the answers to its calls.
+func (k keyspace) node(id string) string {
+	return k.channels + ":channel:" + goNamespace + "Node::" + id
+}
+
 // endpointKeys are the names that belong to one endpoint, as .NET spells it.
 type endpointKeys struct {
 	list, pulse, last                           string
-	request, response, marker                   string // up to the request's id
+	request, response, marker, guard            string // up to the request's id
 	claimHead, claimTail                        string // around the request's id
 	responseChannel, cancelChannel, beatChannel string
 }
@@ -74,6 +79,8 @@ func (k keyspace) endpoint(endpoint, node string) *endpointKeys {
 		request:  k.prefix + ":hash:" + namespace + "RequestMessage::" + endpoint + "::",
 		response: k.prefix + ":hash:" + namespace + "Response::" + endpoint + "::",
 		marker:   k.prefix + ":string:" + namespace + "RequestCancelledMarker::" + endpoint + "::",
+
+		guard: k.prefix + ":string:" + goNamespace + "Enqueued::" + endpoint + "::",
 
 		responseChannel: k.channels + ":channel:" + namespace + "ResponseAvailableChannel::" + endpoint + "::",
 		cancelChannel:   k.channels + ":channel:" + namespace + "RequestCancelledChannel::" + endpoint + "::",
@@ -94,6 +101,8 @@ func (e *endpointKeys) requestKey(id string) string  { return e.request + id }
 func (e *endpointKeys) claimKey(id string) string    { return e.claimHead + id + e.claimTail }
 func (e *endpointKeys) responseKey(id string) string { return e.response + id }
 func (e *endpointKeys) markerKey(id string) string   { return e.marker + id }
+
+func (e *endpointKeys) guardKey(id string) string { return e.guard + id }
 
 func (e *endpointKeys) responseAvailable(id string) string { return e.responseChannel + id }
 func (e *endpointKeys) requestCancelled(id string) string  { return e.cancelChannel + id }

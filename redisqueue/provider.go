@@ -72,6 +72,7 @@ func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
 	p.channels = newChannels(client, &p.timing, p.log, p.reconnected)
 	p.sentinel = newSentinel(p)
 	p.channels.subscribe(p.keys.cancelled(), p.cancelled, nil)
+	p.channels.subscribe(p.keys.node(p.node), p.answered, p.lookForAnswers)
 	return p
 }
 
@@ -93,7 +94,7 @@ func (p *Provider) Queue(subscription string) (queue.Queue, error) {
 	if q == nil {
 		q = &redisQueue{
 			provider: p, subscription: subscription, keys: p.keys.endpoint(subscription, p.node),
-			slot: make(chan struct{}, 1), pulses: 1,
+			pulses: 1,
 		}
 		p.queues[subscription] = q
 	}
@@ -219,6 +220,31 @@ func (p *Provider) cancelled(id string) {
 	p.mu.Unlock()
 	if d != nil {
 		d.abandon(context.Canceled, false)
+	}
+}
+
+// answered is told of every answer that a Go node gives to a call of this one.
+func (p *Provider) answered(published string) {
+	id, a, ok := parsePublication(published)
+	if !ok {
+		return
+	}
+	parsed, ok := parseID(id)
+	if !ok {
+		return
+	}
+	if c := p.call(parsed); c != nil {
+		c.published.Store(a)
+		c.order(orderLook)
+	}
+}
+
+// lookForAnswers looks for what was published while nobody listened.
+func (p *Provider) lookForAnswers() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.calls {
+		c.order(orderLook)
 	}
 }
 

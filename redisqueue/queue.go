@@ -16,10 +16,7 @@ type redisQueue struct {
 	subscription string
 	keys         *endpointKeys
 
-	// slot is held by whoever claims: a claim whose reply was lost must be known
-	// before the next.
-	slot    chan struct{}
-	attempt claim // whose outcome is not known; guarded by slot
+	attempt claim // the one whose outcome is not known yet; claimForCollectors' own
 
 	mu         sync.Mutex
 	collectors collectors
@@ -61,31 +58,17 @@ func (q *redisQueue) Next(ctx context.Context, peer queue.Peer) (queue.Delivery,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &collector{peer: peer, ready: make(chan struct{}, 1)}
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return nil, queue.ErrClosed
+	w, err := q.join(peer, true)
+	if err != nil {
+		return nil, err
 	}
-	q.listen()
-	q.collectors = append(q.collectors, w)
-	q.kick()
-	q.mu.Unlock()
-
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
-		q.mu.Lock()
-		left := q.collectors.remove(w)
-		q.mu.Unlock()
-		if left {
-			return nil, ctx.Err()
-		}
-		<-w.ready
-		if w.delivery != nil {
+		if !q.depart(w) && w.delivery != nil {
 			w.delivery.giveBack(nil)
-			return nil, ctx.Err()
 		}
+		return nil, ctx.Err()
 	}
 	if w.delivery == nil {
 		return nil, queue.ErrClosed
@@ -95,40 +78,50 @@ func (q *redisQueue) Next(ctx context.Context, peer queue.Peer) (queue.Delivery,
 
 // TryNext implements queue.Queue. It asks Redis, unless Redis has said that
 // there is nothing for this peer and nobody has queued anything since. When
-// Redis does not answer within a second it says false, and what it asked for
-// goes to the next who asks.
+// Redis does not answer within a second it says false.
 func (q *redisQueue) TryNext(peer queue.Peer) (queue.Delivery, bool) {
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
+	w, err := q.join(peer, false)
+	if w == nil || err != nil {
 		return nil, false
+	}
+	limit := time.NewTimer(q.provider.timing.leave)
+	defer limit.Stop()
+	select {
+	case <-w.ready:
+	case <-limit.C:
+		q.depart(w)
+	}
+	return w.delivery, w.delivery != nil
+}
+
+// join adds a collector. One that does not wait is nil when it is known that
+// there is nothing for it.
+func (q *redisQueue) join(peer queue.Peer, waits bool) (*collector, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, queue.ErrClosed
 	}
 	q.listen()
-	known := !q.mayFind(peer)
+	if !waits && !q.mayFind(peer) {
+		return nil, nil
+	}
+	w := &collector{peer: peer, waits: waits, ready: make(chan struct{}, 1)}
+	q.collectors = append(q.collectors, w)
+	q.kick()
+	return w, nil
+}
+
+// depart takes a collector out. When it reports false the collector was served
+// at that moment, with a delivery or none.
+func (q *redisQueue) depart(w *collector) bool {
+	q.mu.Lock()
+	left := q.collectors.remove(w)
 	q.mu.Unlock()
-	if known {
-		return nil, false
+	if !left {
+		<-w.ready
 	}
-	ctx, cancel := context.WithTimeout(q.provider.life, q.provider.timing.leave)
-	defer cancel()
-	for {
-		request, more, err := q.claim(ctx, peer)
-		if err != nil {
-			return nil, false
-		}
-		if request != nil {
-			if request.mayCollect(peer) {
-				if d := q.handOver(request, peer); d != nil {
-					return d, true
-				}
-			} else {
-				q.offer(request)
-			}
-		}
-		if !more {
-			return nil, false
-		}
-	}
+	return left
 }
 
 // Stats implements queue.Queue. Length and Oldest are those of the cluster, as
@@ -140,18 +133,12 @@ func (q *redisQueue) Stats() queue.Stats {
 		q.mu.Unlock()
 		return queue.Stats{}
 	}
-	s := queue.Stats{Collected: q.collected, Waiting: len(q.collectors)}
+	s := queue.Stats{Collected: q.collected, Waiting: q.collectors.waiting()}
 	q.mu.Unlock()
 	ctx, cancel := context.WithTimeout(q.provider.life, q.provider.timing.leave)
 	defer cancel()
-	before := time.Now()
-	n, age, err := q.provider.storage.length(ctx, q.keys)
-	if err != nil {
-		return s
-	}
-	s.Length = int(n)
-	if n > 0 && age >= 0 {
-		s.Oldest = before.Add(time.Since(before)/2 - age)
+	if n, oldest, err := q.provider.storage.length(ctx, q.keys); err == nil {
+		s.Length, s.Oldest = int(n), oldest
 	}
 	return s
 }

@@ -64,6 +64,7 @@ type timing struct {
 	leave   time.Duration // a step that a call waits for that has ended
 	respond time.Duration // storing a response
 	closing time.Duration // what Close has still to tell
+	slow    time.Duration // subscribing, that a response may have been missed
 
 	tick           time.Duration // of the watch
 	firstBeat      time.Duration // after the request was queued, or collected
@@ -83,7 +84,7 @@ type timing struct {
 
 func defaultTiming() timing {
 	return timing{
-		attempt: 5 * time.Second, pause: time.Second, budget: 30 * time.Second, leave: time.Second, respond: 10 * time.Minute, closing: 5 * time.Second,
+		attempt: 5 * time.Second, pause: time.Second, budget: 30 * time.Second, leave: time.Second, respond: 10 * time.Minute, closing: 5 * time.Second, slow: 3 * time.Millisecond,
 		tick: time.Second, firstBeat: 7 * time.Second, beat: 15 * time.Second, retryBeat: 7500 * time.Millisecond,
 		watch: 2 * time.Second, senderSilent: 90 * time.Second, processSilent: 60 * time.Second,
 		collectedCheck: 15 * time.Second, responsePoll: 15 * time.Second, responsePolls: 2 * time.Minute,

@@ -7,39 +7,38 @@ import "github.com/redis/rueidis"
 // reply was lost. Each says which keys it touches; those that touch several
 // are for a single node, and for a Cluster only where the keys share a slot.
 
-// scriptPut stores a request that nobody knows of yet.
+// scriptEnqueue stores a request, puts it at the end of the queue and tells
+// everybody. It does so once, however often it is sent. It returns -1 when the
+// queue is full.
 //
-//	KEYS request; ARGV life in ms, message, metadata, pins, sender
-var scriptPut = rueidis.NewLuaScript(`
+//	KEYS request, list, guard
+//	ARGV life in ms, message, metadata, pins, sender, id, life of the list in s,
+//	     pulse channel, limit on the length or 0, life of the guard in ms
+var scriptEnqueue = rueidis.NewLuaScript(`
+local limit = tonumber(ARGV[9])
+if redis.call('LLEN', KEYS[2]) >= limit and limit > 0 then return -1 end
+if not redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[10]) then return 1 end
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[2], 'DataStreamMetaDataField', ARGV[3],
 	'GoQueued', now[1] .. string.format('%06d', now[2]), 'GoPins', ARGV[4], 'GoSender', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('RPUSH', KEYS[2], ARGV[6])
+redis.call('EXPIRE', KEYS[2], ARGV[7])
+redis.call('PUBLISH', ARGV[8], '{}')
 return 1`)
 
-// scriptPush puts a stored request at the end of the queue and tells everybody.
-// It returns -1 when the queue is full.
-//
-//	KEYS list; ARGV id, life in s, pulse channel, limit on the length or 0
-var scriptPush = rueidis.NewLuaScript(`
-local limit = tonumber(ARGV[4])
-if limit > 0 and redis.call('LLEN', KEYS[1]) >= limit then return -1 end
-redis.call('RPUSH', KEYS[1], ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[3], '{}')
-return 1`)
-
-// scriptClaim takes the first request out of the queue that the peer may have.
-// The same token again gets the same request again, and nothing else. Entries
+// scriptClaim takes the first requests out of the queue that the peer may have.
+// The same token again gets the same requests again, and nothing else. Entries
 // without a request, and requests that were cancelled, are removed.
 //
-// It returns the number of entries left, and behind it, if there is a request:
-// id, message, metadata, pins, sender, age in microseconds, life left in ms.
-// Entries that cannot be read follow as an error and an id.
+// It returns the number of entries left, and for each request: id, message,
+// metadata, pins, sender, age in microseconds, life left in ms. An entry that
+// cannot be read ends the list, as its id and an error.
 //
 //	KEYS list, last claim
 //	ARGV token, node, request key up to the id, claim key before and after the
-//	     id, marker key up to the id, SHA-1 pin, SHA-256 pin, how many entries to look at
+//	     id, marker key up to the id, SHA-1 pin, SHA-256 pin, how many entries
+//	     to look at, how many requests to take
 var scriptClaim = rueidis.NewLuaScript(`
 local function mayCollect(pins)
 	if not pins or pins == '' then return true end
@@ -48,25 +47,32 @@ local function mayCollect(pins)
 	end
 	return false
 end
+local now, reply = redis.call('TIME'), {0}
 local function claimed(id)
 	local key = ARGV[4] .. id .. ARGV[5]
 	local f = redis.call('HMGET', key, 'RequestMessageField', 'DataStreamMetaDataField', 'GoPins', 'GoSender', 'GoQueued', 'GoToken')
-	if f[6] ~= ARGV[1] then return nil end
-	local now, age = redis.call('TIME'), -1
+	if f[6] ~= ARGV[1] then return end
+	local age = -1
 	if f[5] then age = now[1] * 1000000 + now[2] - tonumber(f[5]) end
-	return {redis.call('LLEN', KEYS[1]), id, f[1] or '', f[2] or '', f[3] or '', f[4] or '',
-		string.format('%.0f', age), redis.call('PTTL', key)}
+	reply[#reply + 1] = {id, f[1] or '', f[2] or '', f[3] or '', f[4] or '', string.format('%.0f', age), redis.call('PTTL', key)}
+end
+local function finish()
+	reply[1] = redis.call('LLEN', KEYS[1])
+	return reply
 end
 local last = redis.call('GET', KEYS[2])
 if last and string.sub(last, 1, #ARGV[1]) == ARGV[1] then
-	return claimed(string.sub(last, #ARGV[1] + 2)) or {redis.call('LLEN', KEYS[1])}
+	for id in string.gmatch(string.sub(last, #ARGV[1] + 1), '[^\n]+') do claimed(id) end
+	return finish()
 end
+local most, taken = tonumber(ARGV[10]), {}
 for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[9]) - 1)) do
 	local key = ARGV[3] .. id
 	local pins = redis.pcall('HGET', key, 'GoPins')
 	if type(pins) == 'table' then
 		redis.call('LREM', KEYS[1], 1, id)
-		return {redis.call('LLEN', KEYS[1]), pins.err, id}
+		reply[#reply + 1] = {id, pins.err}
+		break
 	elseif not pins and redis.call('EXISTS', key) == 0 then
 		redis.call('LREM', KEYS[1], 1, id)
 	elseif redis.call('EXISTS', ARGV[6] .. id) == 1 then
@@ -77,11 +83,13 @@ for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[9]) - 1)) do
 		redis.call('LREM', KEYS[1], 1, id)
 		redis.call('RENAME', key, claim)
 		redis.call('HSET', claim, 'GoToken', ARGV[1], 'GoClaimer', ARGV[2])
-		redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. id, 'EX', 600)
-		return claimed(id)
+		claimed(id)
+		taken[#taken + 1] = id
+		if #taken == most then break end
 	end
 end
-return {redis.call('LLEN', KEYS[1])}`)
+if #taken > 0 then redis.call('SET', KEYS[2], ARGV[1] .. '\n' .. table.concat(taken, '\n'), 'EX', 600) end
+return finish()`)
 
 // scriptRelease puts a claimed request back to its old place. It returns 1, or
 // -1 when its pick-up time is over, -3 when its caller has left, or 0 when the
@@ -120,9 +128,11 @@ return 1`)
 // 'withdrawn', the node that has collected it, or ” when it is not known who
 // has. Repeated, it returns the same.
 //
-//	KEYS request, claim; ARGV how long to remember in ms
+//	KEYS request, claim, and the guard if it is not known whether the request was
+//	     queued; ARGV how long to remember in ms
 var scriptWithdraw = rueidis.NewLuaScript(`
-if redis.call('DEL', KEYS[1]) == 1 then
+if redis.call('DEL', KEYS[1]) == 1 or
+	KEYS[3] and redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[1]) then
 	redis.call('DEL', KEYS[2])
 	redis.call('HSET', KEYS[2], 'GoClaimer', 'withdrawn')
 	redis.call('PEXPIRE', KEYS[2], ARGV[1])
@@ -132,12 +142,13 @@ return redis.call('HGET', KEYS[2], 'GoClaimer') or ''`)
 
 // scriptRespond stores a response and tells the sender.
 //
-//	KEYS response; ARGV life in ms, channel, message, metadata, failure or ''
+//	KEYS response; ARGV life in ms, channel, message, metadata, failure or '',
+//	     what to publish
 var scriptRespond = rueidis.NewLuaScript(`
 redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[3], 'DataStreamMetaDataField', ARGV[4])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'GoFailure', ARGV[5]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PUBLISH', ARGV[2], '{}')
+redis.call('PUBLISH', ARGV[2], ARGV[6])
 return 1`)
 
 // scriptCancel tells whoever has collected a request that nobody waits for it.

@@ -39,25 +39,39 @@ func (s *storage) exec(ctx context.Context, script *rueidis.Lua, keys, args []st
 	return script.Exec(ctx, s.client, keys, args)
 }
 
-// put stores a request that nobody knows of yet.
-func (s *storage) put(ctx context.Context, e *endpointKeys, id string, p payload, pins string, life time.Duration) error {
-	key := e.requestKey(id)
-	return s.timing.retry(ctx, step{name: "storing a request", key: key}, func(ctx context.Context) error {
-		return s.exec(ctx, scriptPut, []string{key}, []string{milliseconds(life), text(p.message), text(p.metadata), pins, s.node}).Error()
-	})
+// newRequest is what is needed to queue a request.
+type newRequest struct {
+	id      string
+	payload payload
+	pins    string
+	life    time.Duration
+	limit   int // on the queue's length; 0: none
 }
 
 var errListFull = errors.New("the list has reached its limit")
 
-// push puts a stored request at the end of the queue.
-func (s *storage) push(ctx context.Context, e *endpointKeys, id string, limit int) error {
-	return s.timing.retry(ctx, step{name: "queuing a request", key: e.list}, func(ctx context.Context) error {
-		n, err := s.exec(ctx, scriptPush, []string{e.list}, []string{id, seconds(listLife), e.pulse, strconv.Itoa(limit)}).AsInt64()
-		if err == nil && n < 0 {
-			return errListFull
-		}
-		return err
+// guardLife is longer than a request is tried to be queued.
+const guardLife = 2 * time.Minute
+
+// enqueue stores a request and puts it at the end of the queue.
+func (s *storage) enqueue(ctx context.Context, e *endpointKeys, r newRequest) error {
+	if s.cluster {
+		return s.enqueueInCluster(ctx, e, r)
+	}
+	key := e.requestKey(r.id)
+	return s.timing.retry(ctx, step{name: "queuing a request", key: key + ", " + e.list}, func(ctx context.Context) error {
+		return fullOr(s.exec(ctx, scriptEnqueue, []string{key, e.list, e.guardKey(r.id)}, []string{
+			milliseconds(r.life), text(r.payload.message), text(r.payload.metadata), r.pins, s.node,
+			r.id, seconds(listLife), e.pulse, strconv.Itoa(r.limit), milliseconds(guardLife),
+		}).AsInt64())
 	})
+}
+
+func fullOr(n int64, err error) error {
+	if err == nil && n < 0 {
+		return errListFull
+	}
+	return err
 }
 
 // claimed is a request that this node has collected.
@@ -83,40 +97,59 @@ type claim struct {
 // scan is how many entries of a queue a claim looks at.
 const scan = 1000
 
-// claim takes the first request that a peer with these pins may have. left is
-// the number of entries that stay.
-func (s *storage) claim(ctx context.Context, e *endpointKeys, attempt *claim, sha1, sha256 string) (c *claimed, bad *unreadable, left int64, err error) {
+// claims is what one attempt has collected.
+type claims struct {
+	claims []*claimed
+	bad    *unreadable
+	left   int64 // entries that stay
+}
+
+// claim takes the first requests that a peer may have, most at most.
+func (s *storage) claim(ctx context.Context, e *endpointKeys, attempt *claim, peer queue.Peer, most int) (*claims, error) {
 	if s.cluster {
-		return s.claimInCluster(ctx, e, attempt, queue.Peer{Thumbprint: sha1, SHA256: sha256})
+		return s.claimInCluster(ctx, e, attempt, peer)
 	}
-	token := attempt.token
-	reply, err := s.exec(ctx, scriptClaim, []string{e.list, e.last},
-		[]string{token, s.node, e.request, e.claimHead, e.claimTail, e.marker, sha1, sha256, strconv.Itoa(scan)}).ToArray()
+	reply, err := s.exec(ctx, scriptClaim, []string{e.list, e.last}, []string{
+		attempt.token, s.node, e.request, e.claimHead, e.claimTail, e.marker, peer.Thumbprint, peer.SHA256, strconv.Itoa(scan), strconv.Itoa(most),
+	}).ToArray()
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, err
 	}
 	if len(reply) == 0 {
-		return nil, nil, 0, errors.New("the claim got an empty reply")
+		return nil, errors.New("the claim got an empty reply")
 	}
-	if left, err = reply[0].AsInt64(); err != nil {
-		return nil, nil, 0, err
+	batch := &claims{}
+	if batch.left, err = reply[0].AsInt64(); err != nil {
+		return nil, err
 	}
-	switch len(reply) {
-	case 1:
-		return nil, nil, left, nil
-	case 3:
-		reason, _ := reply[1].ToString()
-		id, _ := reply[2].ToString()
-		return nil, &unreadable{id, reason}, left, nil
-	case 8:
-		id, err := reply[1].ToString()
-		if err != nil {
-			return nil, nil, left, err
+	for _, item := range reply[1:] {
+		if err := batch.add(item); err != nil {
+			return nil, err
 		}
-		c, err = parseClaim(id, reply[2:])
-		return c, nil, left, err
 	}
-	return nil, nil, left, fmt.Errorf("the claim got a reply of %d values", len(reply))
+	return batch, nil
+}
+
+func (b *claims) add(item rueidis.RedisMessage) error {
+	values, err := item.ToArray()
+	if err != nil {
+		return err
+	}
+	if len(values) != 2 && len(values) != 7 {
+		return fmt.Errorf("the claim got a reply of %d values", len(values))
+	}
+	id, err := values[0].ToString()
+	if err != nil {
+		return err
+	}
+	if len(values) == 2 {
+		reason, err := values[1].ToString()
+		b.bad = &unreadable{id, reason}
+		return err
+	}
+	c, err := parseClaim(id, values[1:])
+	b.claims = append(b.claims, c)
+	return err
 }
 
 // parseClaim reads message, metadata, pins, sender, age and life.
@@ -171,11 +204,17 @@ func (s *storage) release(ctx context.Context, e *endpointKeys, id, token, pins 
 const withdrawn = "withdrawn"
 
 // withdraw takes back a request that nobody has collected. It returns
-// withdrawn, or the node that has collected it, "" if that is not known.
-func (s *storage) withdraw(ctx context.Context, e *endpointKeys, id string, budget time.Duration) (claimer string, err error) {
+// withdrawn, or the node that has collected it, "" if that is not known. With
+// guarded it is not known whether the request was queued: if not, it cannot be
+// any more.
+func (s *storage) withdraw(ctx context.Context, e *endpointKeys, id string, guarded bool, budget time.Duration) (claimer string, err error) {
 	key := e.requestKey(id)
 	err = s.timing.retry(ctx, step{name: "taking a request back", key: key, budget: budget}, func(ctx context.Context) (err error) {
-		claimer, err = s.exec(ctx, scriptWithdraw, []string{key, e.claimKey(id)}, []string{milliseconds(time.Minute)}).ToString()
+		keys := []string{key, e.claimKey(id)}
+		if guarded && !s.cluster {
+			keys = append(keys, e.guardKey(id))
+		}
+		claimer, err = s.exec(ctx, scriptWithdraw, keys, []string{milliseconds(guardLife)}).ToString()
 		return err
 	})
 	return claimer, err
@@ -189,12 +228,18 @@ func (s *storage) unlist(ctx context.Context, e *endpointKeys, id string) error 
 	})
 }
 
-// respond stores a response, or how the call ended without one.
-func (s *storage) respond(ctx context.Context, e *endpointKeys, id string, p payload, failure []byte) error {
-	key := e.responseKey(id)
+// respond stores a response, or how the call ended without one. The sender is
+// told by its node's channel if it is a Go node, with the answer itself if that
+// is short.
+func (s *storage) respond(ctx context.Context, e *endpointKeys, id, sender string, a *answer) error {
+	key, channel, message := e.responseKey(id), e.responseAvailable(id), "{}"
+	if sender != "" {
+		channel, message = s.keys.node(sender), a.publication(id)
+	}
 	return s.timing.retry(ctx, step{name: "storing a response", key: key, budget: s.timing.respond, patient: true}, func(ctx context.Context) error {
-		return s.exec(ctx, scriptRespond, []string{key},
-			[]string{milliseconds(responseLife), e.responseAvailable(id), text(p.message), text(p.metadata), text(failure)}).Error()
+		return s.exec(ctx, scriptRespond, []string{key}, []string{
+			milliseconds(responseLife), channel, text(a.payload.message), text(a.payload.metadata), text(a.failure), message,
+		}).Error()
 	})
 }
 
@@ -245,23 +290,26 @@ func (s *storage) cancel(ctx context.Context, e *endpointKeys, id string) error 
 	})
 }
 
-// length is how many entries a queue has, and how long the first has waited;
-// negative if that is not known.
-func (s *storage) length(ctx context.Context, e *endpointKeys) (n int64, oldest time.Duration, err error) {
+// length is how many entries a queue has, and since when the first waits; zero
+// if that is not known.
+func (s *storage) length(ctx context.Context, e *endpointKeys) (n int64, oldest time.Time, err error) {
 	replies := s.client.DoMulti(ctx, s.client.B().Llen().Key(e.list).Build(), s.client.B().Lindex().Key(e.list).Index(0).Build())
 	if n, err = replies[0].AsInt64(); err != nil || n == 0 {
-		return 0, -1, err
+		return 0, time.Time{}, err
 	}
 	id, err := replies[1].ToString()
 	if err != nil {
-		return n, -1, nil // collected between the two
+		return n, time.Time{}, nil // collected between the two
 	}
 	queued, queuedErr := s.client.Do(ctx, s.client.B().Hget().Key(e.requestKey(id)).Field(fieldQueued).Build()).AsInt64()
+	before := time.Now()
 	now, nowErr := s.client.Do(ctx, s.client.B().Time().Build()).AsIntSlice()
 	if queuedErr != nil || nowErr != nil || len(now) != 2 {
-		return n, -1, nil
+		return n, time.Time{}, nil
 	}
-	return n, time.Duration(now[0]*1e6+now[1]-queued) * time.Microsecond, nil
+	// The server's clock may be another: what counts is how long ago that was.
+	age := time.Duration(now[0]*1e6+now[1]-queued) * time.Microsecond
+	return n, before.Add(time.Since(before)/2 - age), nil
 }
 
 // unlink deletes keys.
