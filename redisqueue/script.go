@@ -125,7 +125,7 @@ redis.call('PUBLISH', ARGV[5], '{}')
 return 1`)
 
 // scriptWithdraw takes back a request that nobody has collected. It returns
-// 'withdrawn', the node that has collected it, or ” when it is not known who
+// 'withdrawn', the node that has collected it, or nothing when it is not known who
 // has. Repeated, it returns the same.
 //
 //	KEYS request, claim, and the guard if it is not known whether the request was
