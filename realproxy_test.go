@@ -133,9 +133,9 @@ func selfSignedFor(t *testing.T, ip string) tls.Certificate {
 }
 
 // throughRealProxy makes calls in both directions through a proxy that is
-// running, has it refuse a wrong password, and asks it for a peer that is
-// not there.
-func throughRealProxy(t *testing.T, proxy *url.URL, options halibut.Options) {
+// running.
+func throughRealProxy(t *testing.T, proxy *url.URL, options halibut.Options) pair {
+	t.Helper()
 	listening := setting{services: echoServices(), client: options}.listening(t)
 	_, port, err := net.SplitHostPort(listening.to.Addr())
 	if err != nil {
@@ -156,7 +156,14 @@ func throughRealProxy(t *testing.T, proxy *url.URL, options halibut.Options) {
 	service := newRuntime(t, certificates()[1], &ofService)
 	poll(t, service, endpoint(t, "https://"+serve(t, client), halibut.PinOf(certificates()[0])).WithProxy(proxy))
 	hello(t, pair{client: client, to: endpoint(t, subscription)})
+	return listening
+}
 
+// throughHTTPProxy does the same with an HTTP proxy, has it refuse a wrong
+// password, and asks it for a peer that is not there.
+func throughHTTPProxy(t *testing.T, proxy *url.URL, options halibut.Options) {
+	t.Helper()
+	listening := throughRealProxy(t, proxy, options)
 	refused := func(to halibut.Endpoint, want string) {
 		t.Helper()
 		_, err := halibut.Call[string](context.Background(), listening.client.Client(to, halibut.Retries(0)), "IEchoService", "SayHello", "x")
@@ -176,7 +183,30 @@ func TestThroughTinyproxy(t *testing.T) {
 	config := write(t, filepath.Join(openTempDir(t), "tinyproxy.conf"),
 		"Port "+port+"\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\nMaxClients 50\nBasicAuth me s3cr3t\n")
 	run(t, addr, tinyproxy, "-d", "-c", config)
-	throughRealProxy(t, &url.URL{Scheme: "http", User: url.UserPassword("me", "s3cr3t"), Host: addr}, halibut.Options{})
+	throughHTTPProxy(t, &url.URL{Scheme: "http", User: url.UserPassword("me", "s3cr3t"), Host: addr}, halibut.Options{})
+}
+
+func TestThroughMicrosocks(t *testing.T) {
+	microsocks := program(t, "microsocks", "proxy")
+	addr := freeAddr(t)
+	host, port, _ := net.SplitHostPort(addr)
+	run(t, addr, microsocks, "-i", host, "-p", port, "-u", "me", "-P", "s3cr3t")
+	proxy := &url.URL{Scheme: "socks5", User: url.UserPassword("me", "s3cr3t"), Host: addr}
+	listening := throughRealProxy(t, proxy, halibut.Options{})
+	for user, want := range map[*url.Userinfo]string{
+		nil: "lets nobody in", url.UserPassword("me", "wr0ng"): "does not accept the user and password",
+	} {
+		to := listening.to.WithProxy(&url.URL{Scheme: "socks5", User: user, Host: addr})
+		err := listening.client.Client(to).Call(t.Context(), "IEchoService", "SayHello", nil, "x")
+		if e := asError(t, err); e.Code != halibut.CodeConnect || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "wr0ng") || e.Attempts != 1 {
+			t.Errorf("%v after %d tries: want %q", err, e.Attempts, want)
+		}
+	}
+	to := endpoint(t, "https://"+freeAddr(t), halibut.PinOf(certificates()[1])).WithProxy(proxy)
+	err := listening.client.Client(to, halibut.Retries(0)).Call(t.Context(), "IEchoService", "SayHello", nil, "x")
+	if !strings.Contains(err.Error(), "the peer refused the connection") {
+		t.Error(err)
+	}
 }
 
 // Squid is reached both in the clear and over TLS.
@@ -222,8 +252,8 @@ shutdown_lifetime 0 seconds
 	roots.AddCert(cert.Leaf)
 	options := halibut.Options{ProxyTLS: &tls.Config{RootCAs: roots}}
 	user := url.UserPassword("me", "s3cr3t")
-	t.Run("http", func(t *testing.T) { throughRealProxy(t, &url.URL{Scheme: "http", User: user, Host: addr}, options) })
+	t.Run("http", func(t *testing.T) { throughHTTPProxy(t, &url.URL{Scheme: "http", User: user, Host: addr}, options) })
 	t.Run("https", func(t *testing.T) {
-		throughRealProxy(t, &url.URL{Scheme: "https", User: user, Host: securedAddr}, options)
+		throughHTTPProxy(t, &url.URL{Scheme: "https", User: user, Host: securedAddr}, options)
 	})
 }

@@ -57,7 +57,7 @@ type Options struct {
 	// MinTLS is the lowest TLS version, tls.VersionTLS12 where it is zero.
 	MinTLS uint16
 	// Transports reach the endpoints of schemes that the runtime does not reach by
-	// itself: "rpc" by a *jsonrpc.Transport.
+	// itself: "wss" by a *websocket.Transport, "rpc" by a *jsonrpc.Transport.
 	Transports map[string]Transport
 	// Protocols are what the listeners of Serve speak beside Halibut, on the same
 	// port.

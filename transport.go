@@ -118,9 +118,9 @@ func noTransport(to Endpoint) *Error {
 		Message: to.Scheme() + ":// endpoints are not reached without a transport"}
 	switch to.Scheme() {
 	case schemeWSS:
-		e.Hint = `Set Options.Transports["wss"] to a transport of your own: there is none for websockets yet`
+		e.Hint = `Set Options.Transports["wss"] to a *websocket.Transport, of github.com/halibut-go/halibut/websocket`
 	case schemeRPC:
-		e.Hint = `Set Options.Transports["rpc"] to a *jsonrpc.Transport`
+		e.Hint = `Set Options.Transports["rpc"] to a *jsonrpc.Transport, of github.com/halibut-go/halibut/jsonrpc`
 	}
 	return e
 }

@@ -18,21 +18,22 @@ const replyLimit = 16 << 10
 
 // httpConnect asks an HTTP proxy for a tunnel to addr (RFC 9110 section 9.3.6).
 func httpConnect(conn net.Conn, user *url.Userinfo, addr string) (net.Conn, error) {
-	var credentials string
+	var hidden secrets
 	request := "CONNECT " + addr + " HTTP/1.1\r\nHost: " + addr + "\r\n"
 	if user != nil {
 		password, _ := user.Password()
-		credentials = base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+		credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
 		request += "Proxy-Authorization: Basic " + credentials + "\r\n"
+		hidden = secrets{credentials, password}
 	}
 	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
 		return nil, fmt.Errorf("the proxy took no request: %w", err)
 	}
-	head, rest, err := readHead(conn)
+	head, rest, err := readHead(conn, hidden)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkReply(withoutSecrets(head, user, credentials), user != nil); err != nil {
+	if err := checkReply(head, user != nil, hidden); err != nil {
 		return nil, err
 	}
 	if len(rest) == 0 {
@@ -43,7 +44,7 @@ func httpConnect(conn net.Conn, user *url.Userinfo, addr string) (net.Conn, erro
 
 // readHead reads a reply up to its blank line, in however many pieces it comes.
 // rest is what came after it, which is the peer's.
-func readHead(conn net.Conn) (head string, rest []byte, err error) {
+func readHead(conn net.Conn, hidden secrets) (head string, rest []byte, err error) {
 	var buf []byte
 	for {
 		if len(buf) == replyLimit {
@@ -59,12 +60,12 @@ func readHead(conn net.Conn) (head string, rest []byte, err error) {
 		case errors.Is(err, io.EOF) && len(buf) == 0:
 			return "", nil, errors.New("the proxy closed the connection without an answer")
 		case errors.Is(err, io.EOF):
-			return "", nil, fmt.Errorf("the proxy closed the connection in the middle of its answer %q", firstLine(string(buf)))
+			return "", nil, fmt.Errorf("the proxy closed the connection in the middle of its answer %q", hidden.firstLine(string(buf)))
 		case err != nil:
 			return "", nil, fmt.Errorf("reading the proxy's answer: %w", err)
 		}
 		if len(buf) >= len(httpStart) && string(buf[:len(httpStart)]) != httpStart {
-			return "", nil, &ProxyError{Lasts: true, Err: fmt.Errorf("the proxy's answer is not HTTP: it begins with %q", firstLine(string(buf))),
+			return "", nil, &ProxyError{Lasts: true, Err: fmt.Errorf("the proxy's answer is not HTTP: it begins with %q", hidden.firstLine(string(buf))),
 				Advice: "What listens at the proxy's address may be no HTTP proxy"}
 		}
 	}
@@ -86,12 +87,13 @@ func headEnd(b []byte) int {
 }
 
 // checkReply accepts any 2xx.
-func checkReply(head string, authorized bool) error {
-	status := firstLine(head)
-	_, rest, _ := strings.Cut(status, " ")
+func checkReply(head string, authorized bool, hidden secrets) error {
+	line, _, _ := strings.Cut(head, "\n")
+	_, rest, _ := strings.Cut(strings.TrimRight(line, "\r"), " ")
 	digits, _, _ := strings.Cut(rest, " ")
 	code, err := strconv.Atoi(digits)
-	if !strings.HasPrefix(status, httpStart) || err != nil || code < 100 || code > 999 {
+	status := hidden.firstLine(head)
+	if !strings.HasPrefix(line, httpStart) || err != nil || code < 100 || code > 999 {
 		return &ProxyError{Status: status, Lasts: true, Err: fmt.Errorf("the proxy's answer is not HTTP: %q", status)}
 	}
 	if code/100 == 2 {
@@ -111,28 +113,33 @@ func checkReply(head string, authorized bool) error {
 	return refused
 }
 
-// firstLine is the first line of what a proxy sent, cut to a length that an
-// error can hold.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
+// secrets are what a proxy may repeat and an error must not.
+type secrets []string
+
+// firstLine is the first line of what a proxy sent, for an error: without the
+// secrets, and cut to a length that an error can hold.
+func (hidden secrets) firstLine(text string) string {
+	line, _, whole := strings.Cut(text, "\n")
 	line = strings.TrimRight(line, "\r")
+	for _, secret := range hidden {
+		if secret == "" {
+			continue
+		}
+		line = strings.ReplaceAll(line, secret, mask)
+		for n := len(secret) - 1; n > 0 && !whole; n-- { // the rest of it had yet to come
+			if start, ok := strings.CutSuffix(line, secret[:n]); ok {
+				line = start + mask
+				break
+			}
+		}
+	}
 	if len(line) > 200 {
 		line = line[:200] + "..."
 	}
 	return line
 }
 
-// withoutSecrets hides what a proxy has repeated of our credentials.
-func withoutSecrets(text string, user *url.Userinfo, credentials string) string {
-	if credentials == "" {
-		return text
-	}
-	text = strings.ReplaceAll(text, credentials, "xxxxx")
-	if password, _ := user.Password(); password != "" {
-		text = strings.ReplaceAll(text, password, "xxxxx")
-	}
-	return text
-}
+const mask = "xxxxx"
 
 // readAheadConn is a connection of which some bytes were read already.
 type readAheadConn struct {

@@ -3,6 +3,7 @@ package dial
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -144,15 +145,45 @@ func checkRefused(t *testing.T, err error, want, proxy string) {
 	}
 }
 
-// What a proxy repeats of the password does not come out in its error.
+// What a proxy repeats of the password does not come out in its error, however
+// the answer is broken.
 func TestProxyPassword(t *testing.T) {
 	const basic = "bWU6czNjcjN0"
 	want := []byte("CONNECT agent.example:10933 HTTP/1.1\r\nHost: agent.example:10933\r\nProxy-Authorization: Basic " + basic + "\r\n\r\n")
-	for _, answer := range []string{"HTTP/1.1 407 s3cr3t is wrong\r\n\r\n", "HTTP/1.1 407 no " + basic + "\r\n\r\n", "HTTP/1.1 s3cr3t\r\n\r\n"} {
-		_, err := play(t, "http://me:s3cr3t@proxy.example:3128", script{want: want, pieces: []string{answer}})
+	for name, answer := range map[string]string{
+		"a reason":             "HTTP/1.1 407 s3cr3t is wrong\r\n\r\n",
+		"in base64":            "HTTP/1.1 407 no " + basic + "\r\n\r\n",
+		"a status":             "HTTP/1.1 s3cr3t\r\n\r\n",
+		"not HTTP":             "CONNECT me:s3cr3t " + basic + "\r\n",
+		"cut off":              "HTTP/1.1 407 s3cr3t " + basic,
+		"cut off inside":       "HTTP/1.1 407 s3cr",
+		"at the end of a line": "HTTP/1.1 407 " + strings.Repeat("x", 184) + "s3cr3t\r\n\r\n",
+	} {
+		_, err := play(t, "http://me:s3cr3t@proxy.example:3128", script{want: want, pieces: []string{answer}, close: true})
 		checkRefused(t, err, "xxxxx", httpProxy)
-		if strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), basic) {
-			t.Errorf("the error holds the password: %v", err)
+		for _, secret := range []string{"s3c", basic} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: the error holds the password: %v", name, err)
+			}
+		}
+	}
+}
+
+// A password that looks like a part of the answer does not change what the
+// answer means.
+func TestShortProxyPasswords(t *testing.T) {
+	for _, password := range []string{"1", "2", "200", "HTTP", " "} {
+		user := url.UserPassword("me", password)
+		request := "CONNECT agent.example:10933 HTTP/1.1\r\nHost: agent.example:10933\r\nProxy-Authorization: Basic " +
+			base64.StdEncoding.EncodeToString([]byte("me:"+password)) + "\r\n\r\n"
+		proxy := (&url.URL{Scheme: "http", User: user, Host: "proxy.example:3128"}).String()
+		if _, err := play(t, proxy, script{want: []byte(request), pieces: []string{"HTTP/1.1 200 OK\r\n\r\n"}}); err != nil {
+			t.Errorf("password %q: %v", password, err)
+		}
+		_, err := play(t, proxy, script{want: []byte(request), pieces: []string{"HTTP/1.1 407 No\r\n\r\n"}})
+		var refused *ProxyError
+		if !errors.As(err, &refused) || !refused.Lasts || !strings.Contains(refused.Advice, "does not accept") {
+			t.Errorf("password %q: %v", password, err)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func oldCertificate(t *testing.T) tls.Certificate {
 }
 
 // No hook of crypto/tls has a say about an old certificate
-// (docs/decisions/013-old-certificates.md). A Go that has one fails here.
+// (docs/decisions/015-old-certificates.md). A Go that has one fails here.
 func TestNoHookSeesOldCertificates(t *testing.T) {
 	if _, err := x509.ParseCertificate(oldCertificate(t).Certificate[0]); err == nil {
 		t.Skip("this Go takes them")
@@ -86,7 +86,7 @@ func TestOverlay(t *testing.T) {
 	if err != nil || !bytes.Contains(source, []byte(`"x509: authority key identifier incorrectly marked critical"`)) {
 		t.Skipf("the source of this Go is another: %v", err)
 	}
-	page, err := os.ReadFile("../../docs/decisions/013-old-certificates.md")
+	page, err := os.ReadFile("../../docs/decisions/015-old-certificates.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Command oldcertificate calls a service whose certificate, as its own, has a
 // critical authority key identifier. It fails unless it is built with the overlay
-// of docs/decisions/013-old-certificates.md.
+// of docs/decisions/015-old-certificates.md.
 package main
 
 import (
