@@ -5,11 +5,9 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -138,33 +136,4 @@ func TestProxyProtocol(t *testing.T) {
 			return len(r) == 1 && strings.Contains(r[0].Reason.Error(), "Limits.Handshake")
 		})
 	})
-}
-
-// HAProxy tells peers apart by SNI on one port, passes TLS on as it is, and says
-// where they come from. The configuration is that of docs/networking.md.
-func TestBehindHAProxy(t *testing.T) {
-	haproxy := program(t, "haproxy", "haproxy")
-	rt, backend := serveBehind(t, halibut.Options{Services: echoServices()}, "127.0.0.1/32")
-	front := freeAddr(t)
-	config := write(t, filepath.Join(openTempDir(t), "haproxy.cfg"), fmt.Sprintf(haproxyConfig(t), front, backend, freeAddr(t)))
-	run(t, front, haproxy, "-f", config)
-	client := newRuntime(t, certificates()[0], nil)
-	to := endpoint(t, "https://"+front, halibut.PinOf(certificates()[1]))
-	got, err := halibut.Call[string](t.Context(), client.Client(to, halibut.ServerName("halibut.example.com")), "IWhereService", "From")
-	if err != nil || !strings.HasPrefix(got, "127.0.0.1:") || !strings.HasSuffix(got, " halibut.example.com") {
-		t.Errorf("%q, %v", got, err)
-	}
-	hello(t, pair{client: newRuntime(t, certificates()[0], &halibut.Options{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, front)
-	}}), to: endpoint(t, "https://halibut.example.com", halibut.PinOf(certificates()[1]))})
-
-	// A polling service asks for the name, too.
-	service := newRuntime(t, certificates()[1], &halibut.Options{Services: echoServices()})
-	poll(t, service, to, halibut.PollServerName("halibut.example.com"))
-	hello(t, pair{client: rt, to: endpoint(t, subscription)})
-
-	// Another name is another's.
-	if _, err := halibut.Call[string](t.Context(), client.Client(endpoint(t, "https://"+front, halibut.PinOf(certificates()[1]), halibut.PinOf(certificates()[2])), halibut.ServerName("www.example.com"), halibut.Retries(0)), "IWhereService", "From"); err == nil {
-		t.Error("another name leads to Halibut")
-	}
 }
