@@ -33,6 +33,7 @@ const (
 	verdictCertificate         verdict = "certificate-unreadable"
 	verdictIntercepted         verdict = "intercepted"
 	verdictWrongCertificate    verdict = "wrong-certificate"
+	verdictNotWebsocket        verdict = "not-websocket"
 	verdictNotTrusted          verdict = "not-trusted"
 	verdictSubscriptionRefused verdict = "subscription-refused"
 	verdictConnectionLimit     verdict = "connection-limit"
@@ -155,6 +156,60 @@ func diagnoseCertificate(wrong *wrongCertificateError) *finding {
 		}
 	}
 	return f
+}
+
+// diagnoseUpgrade explains a request for a websocket that was not granted.
+func diagnoseUpgrade(err error, own halibut.Pin) *finding {
+	var answer *wire.ProtocolError
+	text := err.Error()
+	f := &finding{verdict: verdictNotWebsocket, err: err}
+	switch {
+	case strings.Contains(text, "remote error: tls: "):
+		return diagnoseIdentify(err, own)
+	case errors.As(err, &answer):
+		f.reason = "there is no websocket for Halibut: the server's " + strings.TrimPrefix(answer.Found, "the ")
+		f.advice = adviceOn(answer.Found)
+	case isTimeout(err):
+		f.reason, f.advice = "the server does not answer the request for a websocket", "What listens there speaks TLS, and may wait for something else than HTTP"
+	case rejection(err):
+		f.reason, f.advice = "the server closed the connection when a websocket was asked for", "It may not speak HTTP, or not accept our certificate "+own.String()
+	default:
+		f.reason, f.advice = "what listens there speaks TLS, but gives no websocket: "+text, "Is the port right? An endpoint without a websocket begins with https://"
+	}
+	return f
+}
+
+// adviceOn says what the status of an HTTP answer means here.
+func adviceOn(answer string) string {
+	switch {
+	case strings.Contains(answer, `"404`):
+		return "Is the path right? It is what the other side has, for example in 'halibut serve --websocket PATH'"
+	case strings.Contains(answer, `"401`), strings.Contains(answer, `"403`):
+		return "No client certificate has arrived there, or a firewall refuses websockets: does a reverse proxy end TLS between? It must pass the certificate on"
+	case strings.Contains(answer, `"30`):
+		return "The server sends us elsewhere: ask for the endpoint that it means"
+	case strings.Contains(answer, `"5`):
+		return "A gateway there does not reach what is behind it: ask who runs it"
+	case strings.Contains(answer, `"200`), strings.Contains(answer, `"4`):
+		return "A web server answers, which has no websocket at this path, or something between takes the upgrade away"
+	default:
+		return "It answers for another use of websockets: is the path right?"
+	}
+}
+
+// diagnoseRPC explains a call in the protocol of 2013, in which it shows with
+// the answer alone whether the peer trusts us.
+func diagnoseRPC(err error, own halibut.Pin) *finding {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "remote error: tls: "), strings.Contains(text, "closed the connection without an answer"), errors.Is(err, syscall.ECONNRESET):
+		return &finding{verdictNotTrusted, "the peer closed the connection without an answer",
+			"It does not trust our certificate " + own.String() + ", or does not speak the protocol of 2013: try https:// in place of rpc://", err}
+	case isTimeout(err):
+		return &finding{verdictNotHalibut, "a call is not answered", "What listens there may not speak the protocol of 2013: try https:// in place of rpc://", err}
+	default:
+		return diagnoseCall(err)
+	}
 }
 
 // diagnoseIdentify explains a peer that did not say who it is.

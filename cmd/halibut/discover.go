@@ -79,6 +79,9 @@ func addressURL(text string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, usagef("this is no address: expected HOST:PORT or https://HOST:PORT")
 	}
+	if u.Scheme == "wss" || u.Scheme == "rpc" { // the certificate is that of the port
+		u = &url.URL{Scheme: "https", Host: u.Host}
+	}
 	return u, nil
 }
 

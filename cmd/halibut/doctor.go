@@ -21,9 +21,9 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [ENDPOINT]",
 		Short: "Find out why a connection fails",
-		Long: `Takes a connection to https://host:port apart into its steps (name, addresses, TCP,
-proxy, TLS, certificate, identification, a call) and says of each whether it went well, or
-why not and what to do.
+		Long: `Takes a connection to https://host:port, wss://host:port/path or rpc://host:port
+apart into its steps (name, addresses, TCP, proxy, TLS, certificate, websocket,
+identification, a call) and says of each whether it went well, or why not and what to do.
 
 With --subscription it connects as a service that polls does. A request that waits
 for that subscription at this moment may be handed to the doctor, and fails.
@@ -34,7 +34,7 @@ which certificate and subscription come: nobody is let in.
 
 --json prints each step and the verdict, one of ok, name-not-found, refused,
 filtered, unreachable, proxy, proxy-authentication, not-tls, tls-version, tls-failed,
-certificate-unreadable, intercepted, wrong-certificate, not-trusted,
+certificate-unreadable, intercepted, wrong-certificate, not-websocket, not-trusted,
 subscription-refused, connection-limit, not-halibut, never-polls and call-failed.`,
 		Example: "  halibut doctor https://build-7:10933 -i me --pin 36E0...\n  halibut doctor poll://build-7 -i me --pin 36E0... --listen :10943",
 		Args:    cobra.MaximumNArgs(1),
@@ -71,7 +71,7 @@ func (d *doctor) run(cmd *cobra.Command, args []string) error {
 	d.out = newTerminal(cmd.OutOrStdout())
 	if len(args) == 0 || strings.HasPrefix(args[0], "poll:") {
 		if d.subscription != "" {
-			return usagef("--subscription is for an https:// endpoint, as a service that polls has it")
+			return usagef("--subscription is for an https:// or wss:// endpoint, as a service that polls has it")
 		}
 		return d.waitForAgent(cmd, args)
 	}
@@ -86,6 +86,9 @@ func (d *doctor) run(cmd *cobra.Command, args []string) error {
 			return usagef("--subscription is %q: expected poll://name", d.subscription)
 		}
 		self = wire.Identity{Role: wire.RoleSubscriber, Subscription: named.Subscription()}
+	}
+	if to.Scheme() == "rpc" && d.subscription != "" {
+		return usagef("--subscription is for an https:// or wss:// endpoint: nobody polls in the protocol of 2013")
 	}
 	cert, err := d.peer.identity.load(cmd)
 	if err != nil {
@@ -110,11 +113,14 @@ func (d *doctor) examine(ctx context.Context, p *probe, cert tls.Certificate, se
 	if found == nil {
 		found = d.handshake(ctx, p)
 	}
-	if found == nil {
+	if found == nil && p.upgrades() {
+		found = d.upgrade(ctx, p, cert)
+	}
+	if found == nil && p.to.Scheme() != "rpc" { // in 2013 nobody said who they are
 		found = d.identify(ctx, p, cert, self)
 	}
 	if found == nil && self.Role == wire.RoleClient {
-		found = d.call(ctx, p)
+		found = d.call(ctx, p, cert)
 	}
 	return found
 }
@@ -216,6 +222,15 @@ func (d *doctor) handshake(ctx context.Context, p *probe) *finding {
 	return nil
 }
 
+func (d *doctor) upgrade(ctx context.Context, p *probe, cert tls.Certificate) *finding {
+	took, err := p.upgrade(ctx)
+	if err != nil {
+		return d.failed("websocket", diagnoseUpgrade(err, halibut.PinOf(cert)), took)
+	}
+	d.ok("websocket", fmt.Sprintf(`the server answers "101 Switching Protocols" for %s`, p.to.URL().Path), took)
+	return nil
+}
+
 func (d *doctor) identify(ctx context.Context, p *probe, cert tls.Certificate, self wire.Identity) *finding {
 	took, err := p.identify(ctx, self)
 	if err != nil {
@@ -261,13 +276,17 @@ func (d *doctor) letsIn(ctx context.Context, p *probe, self wire.Identity) bool 
 		addr = p.to.Addr()
 	}
 	p.close()
-	_, _, _, err := p.open(ctx, addr, self)
+	_, err := p.open(ctx, addr, self)
 	return err == nil
 }
 
-func (d *doctor) call(ctx context.Context, p *probe) *finding {
+func (d *doctor) call(ctx context.Context, p *probe, cert tls.Certificate) *finding {
 	took, err := p.call(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+	case p.to.Scheme() == "rpc":
+		return d.failed("call", diagnoseRPC(err, halibut.PinOf(cert)), took)
+	default:
 		return d.failed("call", diagnoseCall(err), took)
 	}
 	d.ok("call", "answered that the service is not there, as it should", took)

@@ -26,6 +26,7 @@ import (
 
 	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/halibuttest"
+	"github.com/halibut-go/halibut/jsonrpc"
 )
 
 // identityFile writes a throwaway identity and returns what --identity takes.
@@ -149,6 +150,9 @@ func TestDoctor(t *testing.T) {
 	web.StartTLS()
 	t.Cleanup(web.Close)
 
+	shared := serveHalibut(t, &halibut.Options{Authorizer: calls, Protocols: websockets()})
+	forbidding := answering(t, http.StatusForbidden)
+	gateway := answering(t, http.StatusBadGateway)
 	wantsPassword := serveTCP(t, func(c net.Conn) {
 		_, _ = http.ReadRequest(bufio.NewReader(c))
 		_, _ = io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
@@ -183,11 +187,28 @@ func TestDoctor(t *testing.T) {
 		{"may poll", serveHalibut(t, &halibut.Options{Authorizer: polls}), []string{"--subscription=poll://agent"}, verdictOK, 0, "lets us poll for poll://agent/"},
 		{"may call and not poll", serveHalibut(t, &halibut.Options{Authorizer: calls}), []string{"--subscription=poll://agent"}, verdictSubscriptionRefused, exitUntrusted, "and lets us call"},
 		{"may do nothing", serveHalibut(t, nil), []string{"--subscription=poll://agent"}, verdictNotTrusted, exitUntrusted, "closed the connection"},
+		{"a web server without websockets", "wss://" + web.Listener.Addr().String() + "/agents", nil, verdictNotWebsocket, exitUnreachable, `the server's answer "404 Not Found"`},
+		{"no websocket at that path", "wss://" + shared + "/elsewhere", nil, verdictNotWebsocket, exitUnreachable, "404"},
+		{"no certificate arrives", "wss://" + forbidding + "/agents", nil, verdictNotWebsocket, exitUnreachable, `"403 Forbidden"`},
+		{"a gateway in between", "wss://" + gateway + "/agents", nil, verdictNotWebsocket, exitUnreachable, `"502 Bad Gateway"`},
+		{"a listener without websockets", "wss://" + serveHalibut(t, &halibut.Options{Authorizer: calls}) + "/agents", nil, verdictNotWebsocket, exitUnreachable, "no websocket"},
+		{"silent before the websocket", "wss://" + serveTLS(t, tlsOf("peer"), func(c *tls.Conn) { silent(c) }) + "/agents", []string{"--timeout=200ms"}, verdictNotWebsocket, exitUnreachable, "does not answer the request for a websocket"},
+		{"closed before the websocket", "wss://" + serveTLS(t, tlsOf("peer"), func(c *tls.Conn) { _, _ = c.Read(make([]byte, 1)) }) + "/agents", nil, verdictNotWebsocket, exitUnreachable, "closed the connection when a websocket was asked for"},
+		{"wrong certificate at a websocket", "wss://" + serveTLS(t, tlsOf("stranger"), nil) + "/agents", nil, verdictWrongCertificate, exitUntrusted, pinOf("stranger")},
+		{"not trusted behind a websocket", "wss://" + serveHalibut(t, &halibut.Options{Protocols: websockets()}) + "/agents", nil, verdictNotTrusted, exitUntrusted, "closed the connection when we had said who we are"},
+		{"may poll over a websocket", "wss://" + serveHalibut(t, &halibut.Options{Authorizer: polls, Protocols: websockets()}) + "/agents", []string{"--subscription=poll://agent"}, verdictOK, 0, "lets us poll for poll://agent/"},
+		{"may call and not poll over a websocket", "wss://" + shared + "/agents", []string{"--subscription=poll://agent"}, verdictSubscriptionRefused, exitUntrusted, "and lets us call"},
+		{"not trusted in the protocol of 2013", "rpc://" + serveHalibut(t, &halibut.Options{Protocols: []halibut.Protocol{&jsonrpc.Protocol{}}}), nil, verdictNotTrusted, exitUntrusted, "without an answer"},
+		{"silent in the protocol of 2013", "rpc://" + serveTLS(t, tlsOf("peer"), func(c *tls.Conn) { silent(c) }), []string{"--timeout=200ms"}, verdictNotHalibut, exitUnreachable, "not answered"},
 		{"connection limit", fullOf(t, polls, "poll://agent"), []string{"--subscription=poll://agent"}, verdictConnectionLimit, exitUnreachable, "lets us poll under another name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, status := consult(t, append([]string{"https://" + tt.addr, "--pin", peer}, tt.args...)...)
+			url := tt.addr
+			if !strings.Contains(url, "://") {
+				url = "https://" + url
+			}
+			d, status := consult(t, append([]string{url, "--pin", peer}, tt.args...)...)
 			last := d.Steps[len(d.Steps)-1]
 			if d.Verdict != tt.want || status != tt.status || !strings.Contains(last.Detail, tt.says) {
 				t.Errorf("verdict %s with status %d, want %s with %d and %q: %+v", d.Verdict, status, tt.want, tt.status, tt.says, d.Steps)
@@ -197,6 +218,26 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// websockets are what 'serve --websocket /agents' speaks.
+func websockets() []halibut.Protocol {
+	protocols, err := (&protocolFlags{websocket: "/agents"}).protocols()
+	if err != nil {
+		panic(err)
+	}
+	return protocols
+}
+
+// answering is a web server with one answer for all.
+func answering(t *testing.T, status int) (addr string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	server.TLS = tlsOf("peer")
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
 }
 
 // relayConnect is an HTTP proxy.

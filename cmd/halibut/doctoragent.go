@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,15 +44,19 @@ func (d *doctor) waitForAgent(cmd *cobra.Command, args []string) error {
 	if wait <= 0 {
 		wait = agentWait
 	}
-	rt, err := halibut.New(cert, &halibut.Options{Authorizer: &trust, Limits: halibut.Limits{PickUp: wait}})
+	protocols, err := d.peer.protocols()
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", d.peer.listen)
+	rt, err := halibut.New(cert, &halibut.Options{Authorizer: &trust, Protocols: protocols, Limits: halibut.Limits{PickUp: wait}})
 	if err != nil {
 		return err
 	}
-	d.ok("listening", "https://"+listener.Addr().String()+"/", 0)
+	listener, err := listen(d.peer.listen)
+	if err != nil {
+		return err
+	}
+	d.ok("listening", strings.Join(d.peer.urls(listener.Addr().String()), " and "), 0)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer rt.Close()

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,9 +24,10 @@ type peerFlags struct {
 	pins     []string
 	proxy    string
 	listen   string
-	timeout  time.Duration
-	retry    int
-	verbose  bool
+	protocolFlags
+	timeout time.Duration
+	retry   int
+	verbose bool
 }
 
 func (f *peerFlags) add(flags *pflag.FlagSet) {
@@ -33,15 +35,17 @@ func (f *peerFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.pins, "pin", nil, "the certificate that the peer must show, as a `pin`: a thumbprint, or SHA256: and the SHA-256; repeat it for several")
 	flags.StringVar(&f.proxy, "proxy", "", proxyUsage)
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:"+pollingPort, "where to wait for a poll:// service, an `address`")
+	f.protocolFlags.add(flags)
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `time`; 0 is 5 minutes for a response, and 2 minutes for a poll:// service to ask")
 	flags.IntVar(&f.retry, "retry", 0, "connect again up to this `number` of times, while it is certain that nothing was called")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log to standard error, and show the details of errors")
 }
 
 // endpointHelp is the part of a verb's help about its ENDPOINT.
-const endpointHelp = `ENDPOINT is https://host:port of a service that listens, rpc://host:port of one that
-speaks the protocol of 2013, or poll://name of one that polls: then this side listens
-at --listen and waits for it. --pin names the certificate that it must show.`
+const endpointHelp = `ENDPOINT is https://host:port of a service that listens, wss://host:port/path of one
+that does so behind a websocket, rpc://host:port of one that speaks the protocol of
+2013, or poll://name of one that polls: then this side listens at --listen and waits
+for it. --pin names the certificate that it must show.`
 
 // endpoint makes the endpoint of a command line.
 func (f *peerFlags) endpoint(text string) (halibut.Endpoint, error) {
@@ -97,7 +101,11 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 	if err != nil {
 		return nil, nil, err
 	}
-	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Transports: transports, Limits: halibut.Limits{PickUp: f.timeout}}
+	protocols, err := f.protocols()
+	if err != nil {
+		return nil, nil, err
+	}
+	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Transports: transports, Protocols: protocols, Limits: halibut.Limits{PickUp: f.timeout}}
 	if f.verbose {
 		options.Logger = newLog(cmd.ErrOrStderr(), true)
 	}
@@ -118,7 +126,7 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 	c.cancel = cancel
 	c.Client = c.rt.Client(to, halibut.Retries(f.retry))
 	if c.polling {
-		if err := c.listen(ctx, f.listen, newLog(cmd.ErrOrStderr(), f.verbose), halibut.PinOf(cert)); err != nil {
+		if err := c.listen(ctx, f, newLog(cmd.ErrOrStderr(), f.verbose), halibut.PinOf(cert)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -126,19 +134,31 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 }
 
 // listen waits for a polling service.
-func (c *connection) listen(ctx context.Context, address string, log *slog.Logger, own halibut.Pin) error {
-	listener, err := net.Listen("tcp", address)
+func (c *connection) listen(ctx context.Context, f *peerFlags, log *slog.Logger, own halibut.Pin) error {
+	listener, err := listen(f.listen)
 	if err != nil {
 		return err
 	}
 	log.Info("waiting for the service to ask for work", "subscription", c.Endpoint(),
-		"listening", "https://"+listener.Addr().String()+"/", "thumbprint", own)
+		"listening", strings.Join(f.urls(listener.Addr().String()), " "), "thumbprint", own)
 	c.running.Go(func() {
 		if err := c.rt.Serve(context.WithoutCancel(ctx), listener); !errors.Is(err, halibut.ErrClosed) {
 			c.cancel(err)
 		}
 	})
 	return nil
+}
+
+// listen says what to do where the port is taken.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use: another program listens there; give another --listen address, or port 0 for any", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen at %s: %w", address, err)
+	}
+	return listener, nil
 }
 
 // close ends the connection. A polling service is told that this side leaves.

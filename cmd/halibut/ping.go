@@ -45,6 +45,7 @@ type ping struct {
 
 	out                                *terminal
 	connecting, handshake, identifying durations
+	upgrading                          durations // of websockets
 	calls                              durations
 	failures                           int
 	lastErr                            error
@@ -59,7 +60,7 @@ func (p *ping) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if to.Scheme() == "https" {
+	if to.Scheme() == "https" || to.Scheme() == "wss" {
 		err = p.listening(cmd, to)
 	} else {
 		err = p.calling(cmd, args[0])
@@ -103,18 +104,25 @@ func (p *ping) listening(cmd *cobra.Command, to halibut.Endpoint) error {
 
 func (p *ping) connect(ctx context.Context, probe *probe, own halibut.Pin) error {
 	to := probe.to
-	connecting, handshake, identifying, err := probe.open(ctx, to.Addr(), callingIdentity)
+	took, err := probe.open(ctx, to.Addr(), callingIdentity)
 	var found *finding
 	switch {
 	case err == nil:
-		p.connecting, p.handshake, p.identifying = append(p.connecting, connecting), append(p.handshake, handshake), append(p.identifying, identifying)
-		p.line("connected to %s in %s, handshake (%s) in %s, identified in %s\n", probe.conn.RemoteAddr(), duration(connecting),
-			tlsName(probe), duration(handshake), duration(identifying))
+		p.connecting, p.handshake, p.identifying = append(p.connecting, took.connecting), append(p.handshake, took.handshake), append(p.identifying, took.identifying)
+		upgraded := ""
+		if probe.upgrades() {
+			upgraded = ", websocket in " + duration(took.upgrading)
+			p.upgrading = append(p.upgrading, took.upgrading)
+		}
+		p.line("connected to %s in %s, handshake (%s) in %s%s, identified in %s\n", probe.conn.RemoteAddr(), duration(took.connecting),
+			tlsName(probe), duration(took.handshake), upgraded, duration(took.identifying))
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case probe.secured != nil:
+	case probe.talk != nil:
 		found = diagnoseIdentify(err, own)
+	case probe.secured != nil:
+		found = diagnoseUpgrade(err, own)
 	case probe.conn != nil:
 		found = diagnoseHandshake(err)
 	case isLookup(err) && probe.proxy == nil:
@@ -200,11 +208,12 @@ func (p *ping) report(ctx context.Context, endpoint string) error {
 			Endpoint   string        `json:"endpoint"`
 			Connect    durationsJSON `json:"connect"`
 			Handshake  durationsJSON `json:"handshake"`
+			Upgrade    durationsJSON `json:"upgrade,omitzero"`
 			Identify   durationsJSON `json:"identify"`
 			Calls      durationsJSON `json:"calls"`
 			Failures   int           `json:"failures"`
 			LastFailed string        `json:"lastFailure,omitempty"`
-		}{endpoint, p.connecting.json(), p.handshake.json(), p.identifying.json(), p.calls.json(), p.failures, ""}
+		}{endpoint, p.connecting.json(), p.handshake.json(), p.upgrading.json(), p.identifying.json(), p.calls.json(), p.failures, ""}
 		if p.lastErr != nil {
 			report.LastFailed = p.lastErr.Error()
 		}

@@ -37,7 +37,8 @@ type probe struct {
 
 	conn    net.Conn
 	secured *tls.Conn
-	peerDER []byte // also of a certificate that was not accepted
+	talk    net.Conn // what the conversation goes over: secured, or the websocket on it
+	peerDER []byte   // also of a certificate that was not accepted
 	reader  *wire.Reader
 	peer    wire.Identity // zero until it has said who it is
 	calls   int           // on this connection
@@ -83,9 +84,30 @@ func (p *probe) connect(ctx context.Context, addr string) (time.Duration, error)
 // certificate.
 func (p *probe) handshake(ctx context.Context) (time.Duration, error) {
 	return p.timed(ctx, func(ctx context.Context) (err error) {
-		config := mutualtls.Config{Certificate: p.cert, Verify: p.verify}
-		p.secured, err = mutualtls.DialHandshake(ctx, p.conn, config.Client(p.to.ServerName()))
+		config := mutualtls.Config{Certificate: p.cert, Verify: p.verify}.Client(p.to.ServerName())
+		if transport := transports[p.to.Scheme()]; transport != nil {
+			transport.ConfigureTLS(config)
+		}
+		if p.secured, err = mutualtls.DialHandshake(ctx, p.conn, config); err == nil && !p.upgrades() {
+			p.talk = p.secured
+		}
 		return err
+	})
+}
+
+// upgrades reports whether the conversation goes over a websocket.
+func (p *probe) upgrades() bool {
+	_, ok := transports[p.to.Scheme()].(halibut.StreamTransport)
+	return ok
+}
+
+// upgrade asks for the websocket.
+func (p *probe) upgrade(ctx context.Context) (time.Duration, error) {
+	return p.timed(ctx, func(ctx context.Context) error {
+		return p.exchange(ctx, func() (err error) {
+			p.talk, err = transports[p.to.Scheme()].(halibut.StreamTransport).Open(ctx, p.secured, p.to)
+			return err
+		})
 	})
 }
 
@@ -108,14 +130,18 @@ var errRejected = errors.New("the peer closed the connection instead of identify
 
 // identify says who we are, and reads who the peer is.
 func (p *probe) identify(ctx context.Context, self wire.Identity) (time.Duration, error) {
-	opening, err := wire.AppendIdentity([]byte(wire.PreambleText), self)
+	var opening []byte
+	if !p.upgrades() { // a websocket has its own beginning
+		opening = []byte(wire.PreambleText)
+	}
+	opening, err := wire.AppendIdentity(opening, self)
 	if err != nil {
 		return 0, err
 	}
-	p.reader = wire.NewReader(p.secured, nil)
+	p.reader = wire.NewReader(p.talk, nil)
 	return p.timed(ctx, func(ctx context.Context) error {
 		return p.exchange(ctx, func() (err error) {
-			if _, err = p.secured.Write(opening); err == nil {
+			if _, err = p.talk.Write(opening); err == nil {
 				p.peer, err = p.readIdentity()
 			}
 			if err != nil && rejection(err) {
@@ -128,7 +154,11 @@ func (p *probe) identify(ctx context.Context, self wire.Identity) (time.Duration
 
 // readIdentity quotes what stands there if it is no identity.
 func (p *probe) readIdentity() (wire.Identity, error) {
-	if head, err := p.reader.Peek(3); err == nil && string(head) != "MX-" {
+	head, err := p.reader.Peek(3)
+	if err != nil {
+		return wire.Identity{}, err
+	}
+	if string(head) != "MX-" {
 		line, err := p.reader.ReadLine()
 		if err != nil {
 			line = string(head)
@@ -156,17 +186,18 @@ var errAnswered = fmt.Errorf("the peer answers a call to %s.%s", pingService, pi
 func (p *probe) call(ctx context.Context) (time.Duration, error) {
 	p.calls++
 	id := uuid.New()
-	document, err := wire.AppendRequest(nil, &wire.Request{
+	request := &wire.Request{
 		ID: fmt.Sprintf("%s::%s[%d] / %s", pingService, pingMethod, p.calls, id), ActivityID: id,
 		Endpoint: &wire.Endpoint{BaseURI: p.to.String()}, Service: pingService, Method: pingMethod,
-	})
-	if err != nil {
-		return 0, err
 	}
 	var response *wire.Response
 	took, err := p.timed(ctx, func(ctx context.Context) error {
 		return p.exchange(ctx, func() (err error) {
-			response, err = p.ask(wire.AppendDeflated(nil, document))
+			if transport, ok := transports[p.to.Scheme()].(halibut.CallTransport); ok {
+				response, err = transport.RoundTrip(ctx, p.talk, request, halibut.Bounds{Reader: &wire.ReaderOptions{}})
+			} else {
+				response, err = p.ask(request)
+			}
 			return err
 		})
 	})
@@ -185,9 +216,13 @@ func (p *probe) call(ctx context.Context) (time.Duration, error) {
 
 // ask sends a request, after NEXT and PROCEED where one went before it, and
 // reads the response.
-func (p *probe) ask(request []byte) (*wire.Response, error) {
+func (p *probe) ask(request *wire.Request) (*wire.Response, error) {
+	document, err := wire.AppendRequest(nil, request)
+	if err != nil {
+		return nil, err
+	}
 	if p.calls > 1 {
-		if _, err := p.secured.Write(wire.AppendLine(nil, wire.Next)); err != nil {
+		if _, err := p.talk.Write(wire.AppendLine(nil, wire.Next)); err != nil {
 			return nil, err
 		}
 		for line := ""; line != wire.Proceed; {
@@ -200,14 +235,14 @@ func (p *probe) ask(request []byte) (*wire.Response, error) {
 			}
 		}
 	}
-	if _, err := p.secured.Write(request); err != nil {
+	if _, err := p.talk.Write(wire.AppendDeflated(nil, document)); err != nil {
 		return nil, err
 	}
-	document, err := p.reader.ReadDocument()
+	answer, err := p.reader.ReadDocument()
 	if err != nil {
 		return nil, err
 	}
-	message, err := wire.ParseMessage(document, 0)
+	message, err := wire.ParseMessage(answer, 0)
 	return message.Response, err
 }
 
@@ -224,27 +259,38 @@ func serviceNotFound(e *wire.ServerError) bool {
 		strings.Contains(e.Message, pingService) || strings.Contains(e.Details, "UnknownServiceNameException")
 }
 
+// opened is how long each step but the call took.
+type opened struct{ connecting, handshake, upgrading, identifying time.Duration }
+
 // open takes all steps but the call, at one address.
-func (p *probe) open(ctx context.Context, addr string, self wire.Identity) (connecting, handshake, identifying time.Duration, err error) {
-	if connecting, err = p.connect(ctx, addr); err != nil {
-		return
+func (p *probe) open(ctx context.Context, addr string, self wire.Identity) (took opened, err error) {
+	if took.connecting, err = p.connect(ctx, addr); err != nil {
+		return took, err
 	}
-	if handshake, err = p.handshake(ctx); err != nil {
-		return
+	if took.handshake, err = p.handshake(ctx); err != nil {
+		return took, err
 	}
-	identifying, err = p.identify(ctx, self)
-	return
+	if p.upgrades() {
+		if took.upgrading, err = p.upgrade(ctx); err != nil {
+			return took, err
+		}
+	}
+	took.identifying, err = p.identify(ctx, self)
+	return took, err
 }
 
 // close ends the connection, politely where that is possible, and leaves the
 // probe as it was before connect.
 func (p *probe) close() {
-	if p.calls > 0 {
-		_ = p.secured.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = p.secured.Write(wire.AppendLine(nil, wire.End))
+	if p.calls > 0 && p.reader != nil {
+		_ = p.talk.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = p.talk.Write(wire.AppendLine(nil, wire.End))
 	}
 	if p.reader != nil {
 		_ = p.reader.Close()
+	}
+	if p.talk != nil {
+		_ = p.talk.Close()
 	}
 	if p.secured != nil {
 		_ = p.secured.Close()
@@ -252,7 +298,7 @@ func (p *probe) close() {
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
-	p.conn, p.secured, p.reader, p.peer, p.calls = nil, nil, nil, wire.Identity{}, 0
+	p.conn, p.secured, p.talk, p.reader, p.peer, p.calls = nil, nil, nil, nil, wire.Identity{}, 0
 }
 
 // identified reports whether the peer has said who it is.
@@ -263,8 +309,10 @@ var callingIdentity = wire.Identity{Role: wire.RoleClient, Words: []string{"go/1
 
 // newProbe makes a probe of what a command line says.
 func (f *peerFlags) newProbe(to halibut.Endpoint, cert tls.Certificate) (*probe, error) {
-	if to.Scheme() != "https" {
-		return nil, usagef("%s: only https:// and poll:// endpoints can be examined", to)
+	switch to.Scheme() {
+	case "https", "wss", "rpc":
+	default:
+		return nil, usagef("%s: only https://, wss://, rpc:// and poll:// endpoints can be examined", to)
 	}
 	proxy := to.Proxy()
 	if proxy == nil {

@@ -71,7 +71,7 @@ func (r *relay) run(cmd *cobra.Command, _ []string) (err error) {
 	if err := r.understand(cmd); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", r.listen)
+	listener, err := listen(r.listen)
 	if err != nil {
 		return err
 	}

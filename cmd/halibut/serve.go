@@ -5,13 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/jsonrpc"
 )
 
 // Where Octopus' own programs listen: a Tentacle for its server, and a server
@@ -34,9 +34,9 @@ Subtract, Multiply, Divide) and, with --folder, IFileTransferService as a Tentac
 has it (UploadFile, DownloadFile) and IFileDropService (List, Describe).
 
 It listens, on this machine alone unless --listen says otherwise, for those whom
---trust and --trust-file name; without one of them it does not start. With --poll
-it connects to a client that has the certificate of --pin, and asks for work. Both
-may be given.
+--trust and --trust-file name; without one of them it does not start. --websocket and
+--rpc have it speak more on the same port. With --poll it connects to a client that has
+the certificate of --pin, at an https:// or wss:// URL, and asks for work. It may do both.
 
 A trust file is TOML, with a [[trust]] table for each peer that has a pin and may
 have a name. It is read again when it changes and on SIGHUP: who is trusted no
@@ -53,6 +53,8 @@ are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up t
 	flags := cmd.Flags()
 	s.identity.add(flags)
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:"+servicePort, "listen at this `address`")
+	s.protocolFlags.add(flags)
+	flags.BoolVar(&s.rpc, "rpc", false, "answer callers in the protocol of 2013 too, which has no data streams: ICalculatorService and SayHello")
 	flags.StringArrayVar(&s.trust, "trust", nil, "let the owner of this `pin` call; repeat it for several")
 	flags.StringVar(&s.trustFile, "trust-file", "", "let those call who are in this TOML `file`")
 	flags.StringVar(&s.poll, "poll", "", "ask the client at this `URL` for work")
@@ -69,8 +71,10 @@ are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up t
 
 // serve is one run of the verb.
 type serve struct {
-	identity            identityFlags
-	listen              string
+	identity identityFlags
+	listen   string
+	protocolFlags
+	rpc                 bool
 	trust               []string
 	trustFile           string
 	poll, subscription  string
@@ -95,6 +99,9 @@ func (s *serve) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	if !s.listening && (s.websocket != "" || s.rpc) {
+		return usagef("--websocket and --rpc are for those who connect; give --listen too, or leave them out")
+	}
 	files, err := s.files()
 	if err != nil {
 		return err
@@ -102,12 +109,20 @@ func (s *serve) run(cmd *cobra.Command) (err error) {
 	if files != nil {
 		defer func() { err = errors.Join(err, files.close()) }()
 	}
+	protocols, err := s.protocols()
+	if err != nil {
+		return err
+	}
+	if s.rpc {
+		protocols = append(protocols, &jsonrpc.Protocol{Services: []string{echoContract, calculatorContract}})
+	}
 	cert, err := s.identity.load(cmd)
 	if err != nil {
 		return err
 	}
 	rt, err := halibut.New(cert, &halibut.Options{
-		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment, Transports: transports,
+		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment,
+		Transports: transports, Protocols: protocols,
 		Intercept: []halibut.Interceptor{logCalls(log)}, Limits: halibut.Limits{ReconnectMin: s.reconnect},
 	})
 	if err != nil {
@@ -141,6 +156,9 @@ func (s *serve) client() (halibut.Endpoint, error) {
 	to, err := halibut.ParseEndpoint(s.poll, s.pins...)
 	if err != nil {
 		return to, &usageError{err}
+	}
+	if to.Scheme() != "https" && to.Scheme() != "wss" {
+		return to, usagef("--poll is %s: expected an https:// or wss:// URL", to)
 	}
 	if _, err := halibut.ParseEndpoint(s.subscription); err != nil {
 		return to, &usageError{err}
@@ -184,11 +202,17 @@ func (s *serve) serve(cmd *cobra.Command, rt *halibut.Runtime, cert tls.Certific
 	}
 	running.Go(func() { trust.watch(ctx) })
 	if s.listening {
-		listener, err := net.Listen("tcp", s.listen)
+		listener, err := listen(s.listen)
 		if err != nil {
 			return err
 		}
-		out.printf("listening   https://%s/\n", listener.Addr())
+		urls := s.urls(listener.Addr().String())
+		if s.rpc {
+			urls = append(urls, "rpc://"+listener.Addr().String()+"/")
+		}
+		for _, url := range urls {
+			out.printf("listening   %s\n", url)
+		}
 		start(func(ctx context.Context) error { return rt.Serve(ctx, listener) })
 	}
 	if s.isPoller {
