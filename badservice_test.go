@@ -298,13 +298,9 @@ func TestNobodyListens(t *testing.T) {
 	if e := asError(t, err); e.Code != halibut.CodeConnect || e.Outcome != halibut.NotSent || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v, %v: %v", e.Code, e.Outcome, err)
 	}
-	for _, to := range []halibut.Endpoint{
-		endpoint(t, "wss://host/path", halibut.PinOf(certificates()[1])), endpoint(t, "queue://name"),
-	} {
-		err := client.Client(to).Call(t.Context(), "I", "M", nil)
-		if e := asError(t, err); e.Code != halibut.CodeConnect || e.Outcome != halibut.NotSent {
-			t.Errorf("%s: %v, %v: %v", to, e.Code, e.Outcome, err)
-		}
+	err = client.Client(endpoint(t, "wss://host/path", halibut.PinOf(certificates()[1]))).Call(t.Context(), "I", "M", nil)
+	if e := asError(t, err); e.Code != halibut.CodeConnect || e.Outcome != halibut.NotSent {
+		t.Errorf("%v, %v: %v", e.Code, e.Outcome, err)
 	}
 }
 

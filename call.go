@@ -61,8 +61,8 @@ func (c *call) make(ctx context.Context) error {
 		err = c.toListening(ctx, (*call).tryListening)
 	case calls != nil:
 		err = c.toListening(ctx, (*call).tryRoundTrip)
-	case scheme == schemePoll:
-		err = c.toPolling(ctx)
+	case scheme == schemePoll, scheme == schemeQueue:
+		err = c.toQueue(ctx)
 	default:
 		err = noTransport(c.client.to)
 	}
@@ -307,9 +307,10 @@ func (c *call) open(ctx context.Context) (*exchange.Client, error) {
 	return conn, nil
 }
 
-// toPolling puts the call into the queue of a polling service.
-func (c *call) toPolling(ctx context.Context) error {
-	q, err := c.client.rt.queues.Queue(c.client.to.Subscription())
+// toQueue puts the call into the queue of a polling service, or of those who
+// serve a shared queue.
+func (c *call) toQueue(ctx context.Context) error {
+	q, err := c.client.rt.queues.Queue(c.client.to.String())
 	if err != nil {
 		return queueError(ctx, err)
 	}

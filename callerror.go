@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
@@ -90,6 +91,9 @@ func queueError(ctx context.Context, err error) error {
 	case errors.Is(err, queue.ErrNotCollected):
 		e.Code = CodeQueueTimeout
 		e.Hint = "No polling service that may have the request was connected, or all of them were busy"
+		if failed != nil && strings.HasPrefix(failed.Subscription, schemeQueue+"://") {
+			e.Hint = "Nobody serves the queue (Runtime.ServeQueue), or all who do were busy"
+		}
 	case errors.Is(err, queue.ErrFull):
 		e.Code = CodeLimit
 	case ctx.Err() != nil:

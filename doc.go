@@ -15,7 +15,12 @@
 // collects what clients have called at the endpoint poll://subscription. The
 // client then is the one that listens, with the same Serve.
 //
-//	c := rt.Client(endpoint) // https://… or poll://…
+// Where several nodes share their queues ([Options].Queues, package
+// redisqueue), any of them can call a service that polls another, and a service
+// can take calls straight from a queue, without a connection
+// ([Runtime.ServeQueue]): they are made at queue://name.
+//
+//	c := rt.Client(endpoint) // https://…, poll://… or queue://…
 //	greeting, err := halibut.Call[string](ctx, c, "IEchoService", "SayHello", "World")
 //
 // # Trust

@@ -153,6 +153,11 @@ func contextWithPeer(ctx context.Context, p Peer) context.Context {
 	return context.WithValue(ctx, peerKey{}, &p)
 }
 
+// withoutPeer takes the peer out of a context that has one.
+func withoutPeer(ctx context.Context) context.Context {
+	return context.WithValue(ctx, peerKey{}, nil)
+}
+
 // PeerFromContext tells a service who calls it. It reports false outside a
 // service's method, and for work that came off a shared queue and has no peer.
 func PeerFromContext(ctx context.Context) (Peer, bool) {

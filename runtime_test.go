@@ -96,6 +96,12 @@ func eachMode(t *testing.T, services *halibut.Services, test func(t *testing.T, 
 	t.Run("polling", func(t *testing.T) { test(t, newPolling(t, services, halibut.Limits{})) })
 }
 
+// everyMode is eachMode, and a service that has no connection to its callers.
+func everyMode(t *testing.T, services *halibut.Services, test func(t *testing.T, p pair)) {
+	eachMode(t, services, test)
+	t.Run("queue", func(t *testing.T) { test(t, setting{services: services}.queued(t)) })
+}
+
 func newListening(t testing.TB, services *halibut.Services, limits halibut.Limits) pair {
 	t.Helper()
 	return setting{services: services, limits: limits}.listening(t)
@@ -128,7 +134,7 @@ func echoServices() *halibut.Services {
 }
 
 func TestCalls(t *testing.T) {
-	eachMode(t, echoServices(), func(t *testing.T, p pair) {
+	everyMode(t, echoServices(), func(t *testing.T, p pair) {
 		c := p.client.Client(p.to)
 		for range 3 {
 			got, err := halibut.Call[string](t.Context(), c, "IEchoService", "SayHello", "World")
@@ -163,7 +169,7 @@ func TestCalls(t *testing.T) {
 }
 
 func TestErrorsOfServices(t *testing.T) {
-	eachMode(t, echoServices(), func(t *testing.T, p pair) {
+	everyMode(t, echoServices(), func(t *testing.T, p pair) {
 		c := p.client.Client(p.to)
 		for _, test := range []struct {
 			service, method string

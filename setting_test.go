@@ -5,6 +5,7 @@ import (
 	"crypto/fips140"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -102,14 +103,20 @@ func poll(t testing.TB, rt *halibut.Runtime, to halibut.Endpoint, options ...hal
 
 func (s setting) pair(t testing.TB, mode string) pair {
 	t.Helper()
-	if mode == "polling" {
+	switch mode {
+	case "polling":
 		return s.polling(t)
+	case "queue":
+		return s.queued(t)
 	}
 	return s.listening(t)
 }
 
 // modes are who may open the connection: it must make no difference.
-var modes = []string{"listening", "polling"}
+var (
+	modes      = []string{"listening", "polling"}
+	everyModes = append(slices.Clip(modes), "queue")
+)
 
 // inBubble runs a test with a network in memory, where time passes only when
 // all wait for it.

@@ -84,7 +84,7 @@ func TestStreamsInAllPlaces(t *testing.T) {
 	in.Inner.Stream = halibut.StreamFunc(5, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("inner")), nil })
 	want := strings.Join([]string{"shared", "inner", "shared", "", long, "shared", "once"}, "|")
 	for name, limits := range map[string]halibut.Limits{"memory": {}, "files": {StreamMemory: 3}, "no memory left": {StreamsMemory: 1}} {
-		for _, mode := range modes {
+		for _, mode := range everyModes {
 			t.Run(name+" "+mode, func(t *testing.T) {
 				dir := t.TempDir()
 				p := setting{
@@ -116,7 +116,7 @@ func TestStreamsInAllPlaces(t *testing.T) {
 
 // TestUnreadStreamsAreDrained, and the connection goes on.
 func TestUnreadStreamsAreDrained(t *testing.T) {
-	eachMode(t, streamServices(), func(t *testing.T, p pair) {
+	everyMode(t, streamServices(), func(t *testing.T, p pair) {
 		big := halibut.StreamBytes(make([]byte, 3<<20))
 		for range 2 {
 			got, err := halibut.Call[string](t.Context(), p.client.Client(p.to), "IStreams", "Ignore", big, big)
@@ -247,7 +247,7 @@ func TestStreamsThatCannotBeStored(t *testing.T) {
 
 // TestProgress: each percent once and in order, with the bytes.
 func TestProgress(t *testing.T) {
-	eachMode(t, streamServices(), func(t *testing.T, p pair) {
+	everyMode(t, streamServices(), func(t *testing.T, p pair) {
 		const size = 5<<20 + 15
 		var percents []int
 		last := halibut.Progress{}
@@ -271,7 +271,7 @@ func TestProgress(t *testing.T) {
 // TestLiveReaders: a method may read part of one, nothing, or panic over it;
 // the rest is read over and the connection goes on.
 func TestLiveReaders(t *testing.T) {
-	eachMode(t, streamServices(), func(t *testing.T, p pair) {
+	everyMode(t, streamServices(), func(t *testing.T, p pair) {
 		c := p.client.Client(p.to)
 		for _, size := range []int{3, 1000, 3 << 20} {
 			content := bytes.Repeat([]byte("abc"), size/3+1)[:size]
@@ -328,7 +328,7 @@ func TestLiveReaderOfAClientThatDies(t *testing.T) {
 
 // TestSaveToLeavesNoHalfFile, and replaces a file only with a whole one.
 func TestSaveToLeavesNoHalfFile(t *testing.T) {
-	eachMode(t, streamServices(), func(t *testing.T, p pair) {
+	everyMode(t, streamServices(), func(t *testing.T, p pair) {
 		dir := t.TempDir()
 		name := filepath.Join(dir, "saved")
 		content := make([]byte, 2<<20)
