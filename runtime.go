@@ -205,7 +205,8 @@ func (rt *Runtime) configureExchange() {
 				Streams: l.Streams, StreamMemory: l.StreamMemory,
 				Documents: l.DocumentsMemory, SpoolMemory: l.StreamsMemory, SpoolFiles: l.TemporaryFiles,
 			},
-			TempDir: rt.options.TempDir,
+			TempDir:   rt.options.TempDir,
+			Receiving: rt.options.Trace.receiving(),
 		},
 	}
 	shared.Reader.Budget = wire.NewBudget(shared.Reader.Limits)

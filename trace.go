@@ -16,6 +16,10 @@ type Trace struct {
 	// happens when a machine was cloned. It is told at most once a minute for a
 	// subscription.
 	Cloned func(Clone)
+	// Receiving: a data stream that is received and kept has come this far. It is
+	// told in the goroutine that reads the connection, and of one stream after
+	// another on each connection.
+	Receiving func(Progress)
 }
 
 // Connection is one connection of a runtime, as [Trace] tells of it.
@@ -36,6 +40,14 @@ func (t *Trace) connected(c Connection) {
 	if t != nil && t.Connected != nil {
 		t.Connected(c)
 	}
+}
+
+// receiving is the hook, nil where there is none.
+func (t *Trace) receiving() func(Progress) {
+	if t == nil {
+		return nil
+	}
+	return t.Receiving
 }
 
 func (t *Trace) disconnected(c Connection, err error) {

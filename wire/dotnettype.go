@@ -142,7 +142,7 @@ func (n namer) name(t reflect.Type) (TypeName, bool) {
 		return framework("System.Uri"), true
 	case streamType:
 		return TypeName{Name: "Halibut.DataStream", Assembly: "Halibut"}, true
-	case rawType, anyType:
+	case rawType, objectType, itemsType, anyType:
 		return framework("System.Object"), true
 	}
 	if isText(t) {

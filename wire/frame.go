@@ -257,6 +257,7 @@ func (r *Reader) skip(n int64) (skipped int64, err error) {
 // is to be released when there is either.
 func (r *Reader) spool(s *Streams, h frameHeader) (sp *spool, kept, err error) {
 	sp = &spool{size: h.length, account: r.opts.Budget.spoolMemoryAccount()}
+	meter := progressMeter{report: r.opts.Receiving, size: h.length}
 	got := int64(0)
 	if h.length <= r.limits().MaxStreamMemory() && h.length <= maxInt {
 		if got, err = r.spoolToMemory(sp, int(h.length)); err != nil {
@@ -264,13 +265,15 @@ func (r *Reader) spool(s *Streams, h frameHeader) (sp *spool, kept, err error) {
 		}
 	}
 	if got == h.length {
+		meter.finish()
 		return sp, nil, nil
 	}
-	got, kept, err = r.spoolToFile(s, sp, got)
+	got, kept, err = r.spoolToFile(s, sp, got, &meter)
 	if err != nil {
 		return sp, nil, h.cut(got, err)
 	}
 	if kept == nil {
+		meter.finish()
 		return sp, nil, nil
 	}
 	if skipped, err := r.skip(h.length - got); err != nil {
@@ -302,7 +305,7 @@ func (r *Reader) spoolToMemory(sp *spool, n int) (int64, error) {
 }
 
 // spoolToFile reads the rest of a frame of which got bytes are in memory.
-func (r *Reader) spoolToFile(s *Streams, sp *spool, got int64) (_ int64, kept, err error) {
+func (r *Reader) spoolToFile(s *Streams, sp *spool, got int64, meter *progressMeter) (_ int64, kept, err error) {
 	file, kept := s.tempFile(r.opts)
 	if kept != nil {
 		return got, kept, nil
@@ -323,6 +326,7 @@ func (r *Reader) spoolToFile(s *Streams, sp *spool, got int64) (_ int64, kept, e
 		if _, kept := file.Write(buf[:n]); kept != nil {
 			return got, kept, nil
 		}
+		meter.advance(got)
 	}
 	return got, nil, nil
 }

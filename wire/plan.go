@@ -111,6 +111,10 @@ func (p *plan) special() bool {
 		p.enc, p.dec = encodeURL, decodeURL
 	case rawType:
 		p.enc, p.dec = encodeRaw, decodeRaw
+	case objectType:
+		p.enc, p.dec = encodeObject, decodeObject
+	case itemsType:
+		p.enc, p.dec = encodeItems, decodeObject
 	case streamType:
 		p.refuse("is used by value: use *DataStream")
 	default:

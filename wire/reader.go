@@ -20,6 +20,10 @@ type ReaderOptions struct {
 	// TempDir is the directory for the temporary files of long data streams.
 	// Empty means os.TempDir().
 	TempDir string
+	// Receiving, if not nil, is told how far each data stream has come that is
+	// received and kept, in the goroutine that reads. It must be quick: it holds
+	// the connection up.
+	Receiving func(Progress)
 }
 
 // A Reader takes the items of the protocol from a connection: preamble, lines,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +23,7 @@ func newGetFileCommand() *cobra.Command {
 		Use:   "get-file ENDPOINT REMOTE [FILE]",
 		Short: "Fetch a file from 'halibut serve' or from a Tentacle",
 		Long: `Fetches the file REMOTE into FILE, or under its own name into this folder. FILE
-appears only when it is complete. 'halibut serve' is asked for the SHA-256 and it is
+appears only when it is complete and compared. 'halibut serve' is asked for the SHA-256 and it is
 compared; a Tentacle tells none, and then the length alone is compared.
 
 ` + endpointHelp,
@@ -50,6 +51,9 @@ func (g *getFile) run(cmd *cobra.Command, args []string) error {
 	if info, err := os.Stat(local); err == nil && (!g.replace || info.IsDir()) {
 		return fmt.Errorf("%s exists: give another name, or --replace for a file", local)
 	}
+	out := newTerminal(cmd.OutOrStdout())
+	bar := &progress{out: out, label: "received", begun: time.Now()}
+	g.peer.trace = &halibut.Trace{Connected: bar.connected, Receiving: bar.report}
 	ctx, peer, err := g.peer.open(cmd, args[0])
 	if err != nil {
 		return err
@@ -57,12 +61,14 @@ func (g *getFile) run(cmd *cobra.Command, args []string) error {
 	defer peer.close()
 	ctx, cancel := withTimeout(ctx, g.peer.timeout)
 	defer cancel()
-	return g.fetch(ctx, peer, newTerminal(cmd.OutOrStdout()), remote, local)
+	return g.fetch(ctx, peer, out, bar, remote, local)
 }
 
-func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, remote, local string) error {
-	bar := &progress{out: out, label: "kept", begun: time.Now()}
+func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, bar *progress, remote, local string) error {
 	content, err := tentacle.NewClient(peer, once).Download(ctx, remote)
+	if err != nil {
+		bar.done()
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return &statusError{exitRemote, fmt.Errorf("the peer has no file %s", remote)}
 	}
@@ -70,22 +76,39 @@ func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, re
 		return peer.explain(ctx, err)
 	}
 	// The sum is compared before the file takes its place.
-	temporary := local + ".part"
-	err = errors.Join(content.WithProgress(bar.report).SaveTo(temporary), content.Close())
+	temporary := local + "." + strings.ToLower(rand.Text()[:8]) + ".part"
+	err = errors.Join(content.SaveTo(temporary), content.Close())
 	bar.done()
-	took := time.Since(bar.begun)
+	took := bar.took()
 	if err != nil {
 		return err
 	}
 	bytes, same, err := g.compare(ctx, peer, remote, temporary)
 	if err == nil {
-		err = os.Rename(temporary, local)
+		err = g.place(temporary, local)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	out.printf("fetched   %s, %s in %s, %s\nkept as   %s\n%s\n", remote, size(bytes), duration(took), rate(bytes, took), local, same)
 	return out.err
+}
+
+// place gives a complete file its name. A file that has come there meanwhile is
+// not replaced, unless that was asked for.
+func (g *getFile) place(temporary, local string) error {
+	if g.replace {
+		return os.Rename(temporary, local)
+	}
+	err := os.Link(temporary, local)
+	switch {
+	case err == nil:
+		return os.Remove(temporary)
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s exists by now: give another name, or --replace", local)
+	default: // some file systems have no links
+		return os.Rename(temporary, local)
+	}
 }
 
 // compare asks the peer for the file's sum, and tells what was compared.

@@ -28,6 +28,7 @@ type peerFlags struct {
 	timeout time.Duration
 	retry   int
 	verbose bool
+	trace   *halibut.Trace
 }
 
 func (f *peerFlags) add(flags *pflag.FlagSet) {
@@ -105,7 +106,7 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 	if err != nil {
 		return nil, nil, err
 	}
-	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Transports: transports, Protocols: protocols, Limits: halibut.Limits{PickUp: f.timeout}}
+	options := &halibut.Options{Proxy: halibut.ProxyFromEnvironment, Transports: transports, Protocols: protocols, Trace: f.trace, Limits: halibut.Limits{PickUp: f.timeout}}
 	if f.verbose {
 		options.Logger = newLog(cmd.ErrOrStderr(), true)
 	}

@@ -53,6 +53,19 @@ func (p *progress) draw(percent int, at halibut.Progress) {
 	p.drawn = columns
 }
 
+// connected begins to measure: a service that polls may have been waited for.
+func (p *progress) connected(halibut.Connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = time.Now()
+}
+
+func (p *progress) took() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.begun)
+}
+
 // pace is how fast it goes, and how long it will take at that rate.
 func (p *progress) pace(at halibut.Progress) string {
 	took := time.Since(p.begun)

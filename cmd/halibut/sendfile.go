@@ -51,13 +51,14 @@ func sendFile(cmd *cobra.Command, f *peerFlags, endpoint, local, remote string) 
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no file", local)
 	}
+	out := newTerminal(cmd.OutOrStdout())
+	bar := &progress{out: out, label: "sent", begun: time.Now()}
+	f.trace = &halibut.Trace{Connected: bar.connected}
 	ctx, peer, err := f.open(cmd, endpoint)
 	if err != nil {
 		return err
 	}
 	defer peer.close()
-	out := newTerminal(cmd.OutOrStdout())
-	bar := &progress{out: out, label: "sent", begun: time.Now()}
 	ctx, cancel := withTimeout(ctx, f.timeout)
 	defer cancel()
 	stored, err := tentacle.NewClient(peer, once).UploadFile(ctx, local, remote, bar.report)
@@ -65,7 +66,7 @@ func sendFile(cmd *cobra.Command, f *peerFlags, endpoint, local, remote string) 
 	if err != nil {
 		return peer.explain(ctx, err)
 	}
-	took := time.Since(bar.begun)
+	took := bar.took()
 	out.printf("sent      %s, %s in %s, %s\n", local, size(stored.Length), duration(took), rate(stored.Length, took))
 	out.printf("stored as %s\n", stored.FullPath)
 	if stored.Hash != "" {
