@@ -37,6 +37,9 @@ type call struct {
 	again        atomic.Bool   // it was confirmed
 	published    atomic.Pointer[answer]
 
+	uploads uploads // the goroutine's own
+	sending atomic.Pointer[func() map[string]int64]
+
 	mu       sync.Mutex
 	stage    queue.Stage
 	peer     queue.Peer // who holds the request, or held it last
@@ -55,11 +58,22 @@ type call struct {
 
 // What the goroutine of a call is told to do.
 const (
-	orderLook    = 1 << iota // for the response
-	orderCheck               // whether the request was collected
-	orderOffline             // the node that collected it is silent
-	orderLost                // Redis has lost its data
+	orderLook     = 1 << iota // for the response
+	orderCheck                // whether the request was collected
+	orderOffline              // the node that collected it is silent
+	orderLost                 // Redis has lost its data
+	orderProgress             // more of the data streams has gone to the service
 )
+
+// hasSent tells how many bytes of the data streams have gone to the service.
+// The caller's functions are called by the call's own goroutine: they may wait.
+func (c *call) hasSent(progress func() map[string]int64) {
+	if c.uploads == nil {
+		return
+	}
+	c.sending.Store(&progress)
+	c.order(orderProgress)
+}
 
 func (c *call) order(what uint32) {
 	c.orders.Or(what)
@@ -74,7 +88,7 @@ func (p *Provider) begin(ctx context.Context, q *redisQueue, req *wire.Request, 
 	c := &call{
 		queue: q, ctx: ctx, id: req.ActivityID, request: req, pins: opts.Pins, pickUp: opts.PickUp,
 		sent: time.Now(), ended: make(chan struct{}), wake: make(chan struct{}, 1),
-		moving: make(chan struct{}, 1), stage: queue.Queued,
+		moving: make(chan struct{}, 1), stage: queue.Queued, uploads: newUploads(req.Streams),
 	}
 	if c.pickUp == 0 {
 		c.pickUp = queue.DefaultPickUp
@@ -347,6 +361,9 @@ func (c *call) returnedStage() queue.Stage {
 
 // obey does what the call's goroutine was told to do.
 func (c *call) obey(orders uint32) {
+	if orders&orderProgress != 0 {
+		c.uploads.reached((*c.sending.Load())())
+	}
 	if orders&orderCheck != 0 {
 		c.check()
 	}

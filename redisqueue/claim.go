@@ -3,7 +3,6 @@ package redisqueue
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,10 +17,10 @@ type claimedRequest struct {
 	id      uuid.UUID
 	token   string
 	pins    []string
-	sender  string       // node, "" if it is a .NET one
-	call    *call        // if it is one of this node
-	learned string       // what pins of a .NET request came to
-	keep    *atomic.Bool // its data streams, in the store
+	sender  string   // node, "" if it is a .NET one
+	call    *call    // if it is one of this node
+	learned string   // what pins of a .NET request came to
+	reading *reading // of its data streams
 	request *wire.Request
 	life    time.Duration
 	timeout time.Duration // how long the caller still waits; 0: it did not say
@@ -158,17 +157,18 @@ func (q *redisQueue) accept(found *claimed, token string) *claimedRequest {
 		p.tidy(q.keys.claimKey(found.id))
 		return nil
 	}
-	r := &claimedRequest{keep: new(atomic.Bool), id: id, token: token, pins: strings.Fields(found.pins), sender: found.sender, life: found.life}
+	r := &claimedRequest{reading: new(reading), id: id, token: token, pins: strings.Fields(found.pins), sender: found.sender, life: found.life}
 	if r.call = p.call(id); r.call != nil {
 		r.request, r.pins = r.call.request, r.call.pins
 		if r.request.Streams == nil || r.request.Streams.Len() == 0 {
 			return r // as the caller has made it
 		}
+		r.reading.told = func() { r.call.hasSent(r.reading.progress) }
 	}
 	m := q.message(id, KindRequest)
 	m.Pins = found.pins
 	var err error
-	if r.request, err = p.decodeRequest(p.life, m, found.payload, r.keep); err != nil {
+	if r.request, err = p.decodeRequest(p.life, m, found.payload, r.reading); err != nil {
 		p.log.Error("a request cannot be read: its sender is told", "key", q.keys.claimKey(found.id), "error", err)
 		q.refuse(r, found, err)
 		return nil

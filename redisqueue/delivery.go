@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +24,7 @@ type delivery struct {
 	sender  string
 	call    *call // nil: the sender is on another node
 	life    time.Duration
-	keep    *atomic.Bool // its data streams, in the store
+	reading *reading // of its data streams
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -46,7 +45,7 @@ var _ queue.Delivery = (*delivery)(nil)
 func (q *redisQueue) deliver(r *claimedRequest, peer queue.Peer) *delivery {
 	d := &delivery{
 		queue: q, id: r.id, token: r.token, request: r.request, peer: peer,
-		sender: r.sender, call: r.call, life: r.life, keep: r.keep, stop: func() {},
+		sender: r.sender, call: r.call, life: r.life, reading: r.reading, stop: func() {},
 	}
 	parent := context.Context(context.Background())
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -27,7 +26,7 @@ func (p *Provider) encodeRequest(ctx context.Context, m Message, req *wire.Reque
 }
 
 // decodeRequest reads a stored request.
-func (p *Provider) decodeRequest(ctx context.Context, m Message, stored payload, keep *atomic.Bool) (*wire.Request, error) {
+func (p *Provider) decodeRequest(ctx context.Context, m Message, stored payload, reading *reading) (*wire.Request, error) {
 	m.Metadata = stored.metadata
 	document, err := p.wrappers.unwrap(m, stored.message, p.limits.MaxDocument())
 	if err != nil {
@@ -40,7 +39,7 @@ func (p *Provider) decodeRequest(ctx context.Context, m Message, stored payload,
 	if req.ActivityID != m.ID {
 		return nil, fmt.Errorf("it says that it is request %s", req.ActivityID)
 	}
-	req.Streams, err = p.loadStreams(ctx, m, document, stored.metadata, keep)
+	req.Streams, err = p.loadStreams(ctx, m, document, stored.metadata, reading)
 	return req, err
 }
 

@@ -3,6 +3,7 @@ package redisqueue
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ type Provider struct {
 	finished   chan struct{}
 }
 
-var _ queue.Provider = (*Provider)(nil)
+var _ queue.Authenticator = (*Provider)(nil)
 
 func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
 	p := &Provider{
@@ -99,6 +100,15 @@ func (p *Provider) Queue(subscription string) (queue.Queue, error) {
 		p.queues[subscription] = q
 	}
 	return q, nil
+}
+
+// Authenticates implements queue.Authenticator: it reports whether one of the
+// wrappers is Sealed, or has a method Authenticates that reports true.
+func (p *Provider) Authenticates() bool {
+	return slices.ContainsFunc(p.wrappers, func(w Wrapper) bool {
+		a, ok := w.(interface{ Authenticates() bool })
+		return ok && a.Authenticates()
+	})
 }
 
 // Close implements queue.Provider. Requests of this node that wait are taken

@@ -50,7 +50,11 @@ func (q *redisQueue) Send(ctx context.Context, req *wire.Request, opts queue.Sen
 	if err := c.enqueue(); err != nil {
 		return nil, err
 	}
-	return c.wait()
+	response, err := c.wait()
+	if err == nil {
+		c.uploads.finish()
+	}
+	return response, err
 }
 
 // Next implements queue.Queue.

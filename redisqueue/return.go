@@ -27,7 +27,7 @@ func (d *delivery) giveBack(err error) {
 		return
 	}
 	p := d.queue.provider
-	d.keep.Store(true)
+	d.reading.setKeep(true)
 	p.ran.remove(d.id)
 	outcome, failed := d.release(p.timing.leave)
 	if failed == nil {
@@ -78,7 +78,7 @@ func (q *redisQueue) putBack(r *claimedRequest) {
 		p.tidy(q.keys.claimKey(id))
 		return
 	}
-	r.keep.Store(true)
+	r.reading.setKeep(true)
 	outcome, err := p.storage.release(p.storing, q.keys, id, r.token, r.learned, p.timing.budget)
 	if err != nil {
 		p.log.Error("a request that nobody was there for could not be put back", "error", err)
@@ -115,7 +115,7 @@ func (c *call) giveBack(d *delivery, err error) {
 		c.stage = queue.Queued
 	}
 	c.mu.Unlock()
-	d.keep.Store(!late)
+	d.reading.setKeep(!late)
 	d.finish()
 	p.ran.remove(c.id)
 	if late {

@@ -115,6 +115,9 @@ func (s *Sealed) Unwrap(m Message, wrapped []byte, _ int64) ([]byte, error) {
 	return nil, errors.New("the message was sealed with a key that this node does not have")
 }
 
+// Authenticates says that nobody without the key can make calls.
+func (s *Sealed) Authenticates() bool { return true }
+
 // associated is what a sealed message is bound to: each part with its length
 // before it, so that no two messages have the same.
 func (m Message) associated(header []byte) []byte {

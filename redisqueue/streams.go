@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,7 +49,7 @@ func (p *Provider) storeStreams(ctx context.Context, m Message, streams *wire.St
 	if streams == nil || streams.Len() == 0 {
 		return nil, nil
 	}
-	metadata, err := p.streams.Store(ctx, m, streams)
+	metadata, err := p.streams.Store(ctx, m, streams.WithoutProgress())
 	if err != nil {
 		return nil, fmt.Errorf("its data streams cannot be stored: %w", err)
 	}
@@ -58,9 +57,9 @@ func (p *Provider) storeStreams(ctx context.Context, m Message, streams *wire.St
 }
 
 // loadStreams binds the streams of a document to what the store has of them.
-// They stay in the store when keep, which may be nil, has become true by the
-// time that they are let go of.
-func (p *Provider) loadStreams(ctx context.Context, m Message, document, metadata []byte, keep *atomic.Bool) (*wire.Streams, error) {
+// reading, which may be nil, says whether they stay in the store when they are
+// let go of.
+func (p *Provider) loadStreams(ctx context.Context, m Message, document, metadata []byte, reading *reading) (*wire.Streams, error) {
 	streams := wire.NewStreams(p.limits)
 	husks := wire.Husks(document)
 	if len(husks) == 0 {
@@ -71,7 +70,7 @@ func (p *Provider) loadStreams(ctx context.Context, m Message, document, metadat
 		return nil, fmt.Errorf("its data streams cannot be loaded: %w", err)
 	}
 	for _, h := range husks {
-		if err := bindStored(streams, stored, h, keep); err != nil {
+		if err := bindStored(streams, stored, h, reading); err != nil {
 			return nil, errors.Join(err, streams.CloseAll())
 		}
 	}
@@ -80,7 +79,7 @@ func (p *Provider) loadStreams(ctx context.Context, m Message, document, metadat
 
 // bindStored binds one husk. What only looks like one, and is not in the store,
 // is none.
-func bindStored(streams *wire.Streams, stored StoredStreams, h wire.Husk, keep *atomic.Bool) error {
+func bindStored(streams *wire.Streams, stored StoredStreams, h wire.Husk, reading *reading) error {
 	if _, known := streams.Lookup(h.ID); known {
 		return nil
 	}
@@ -99,11 +98,11 @@ func bindStored(streams *wire.Streams, stored StoredStreams, h wire.Husk, keep *
 		return err
 	}
 	release := func() {
-		if keep == nil || !keep.Load() {
+		if !reading.kept() {
 			s.Release()
 		}
 	}
-	if err := streams.FillUntil(h.ID, s.Open, release); err != nil {
+	if err := streams.FillUntil(h.ID, reading.counted(h.ID, s.Open), release); err != nil {
 		release()
 		return err
 	}

@@ -119,13 +119,9 @@ type roundCommands struct {
 
 // beat is one heartbeat; failed is called when it could not be sent.
 type beat struct {
-	channel string
-	failed  func()
+	channel, text string
+	failed        func()
 }
-
-// nothingSent is the heartbeat of a side without progress to tell (Redis queue
-// protocol, section 2.3).
-const nothingSent = `{"DataStreamProgress":{}}`
 
 func (p *Provider) send(r *roundCommands) {
 	if len(r.beats)+len(r.markers) == 0 {
@@ -140,7 +136,7 @@ func (p *Provider) send(r *roundCommands) {
 func (p *Provider) sendBeats(ctx context.Context, beats []beat) {
 	cmds := make(rueidis.Commands, len(beats))
 	for i, b := range beats {
-		cmds[i] = p.client.B().Publish().Channel(b.channel).Message(nothingSent).Build()
+		cmds[i] = p.client.B().Publish().Channel(b.channel).Message(b.text).Build()
 	}
 	for i, reply := range p.client.DoMulti(ctx, cmds...) {
 		if reply.Error() != nil {
@@ -180,7 +176,7 @@ func (c *call) watch(now time.Time, r *roundCommands) {
 	}
 	if !now.Before(w.beat) {
 		w.beat = now.Add(t.beat)
-		r.beats = append(r.beats, beat{keys.senderBeats(id), func() { w.beat = now.Add(t.retryBeat) }})
+		r.beats = append(r.beats, beat{keys.senderBeats(id), nothingSent, func() { w.beat = now.Add(t.retryBeat) }})
 	}
 	if !now.Before(w.poll) {
 		w.gap = min(w.gap+t.responsePoll, t.responsePolls)
@@ -202,7 +198,10 @@ func (c *call) listen(now time.Time) {
 	w, p := &c.watched, c.queue.provider
 	if w.beats.Load() == nil {
 		w.heard.Store(int64(now.Sub(c.sent)))
-		hear := func(string) { w.heard.Store(int64(time.Since(c.sent))) }
+		hear := func(text string) {
+			w.heard.Store(int64(time.Since(c.sent)))
+			c.hasSent(func() map[string]int64 { return parseHeartbeat(text) })
+		}
 		w.beats.Store(p.channels.subscribe(c.queue.keys.processorBeats(c.id.String()), hear, nil))
 		if w.over.Load() {
 			w.beats.Load().cancel()
@@ -226,7 +225,7 @@ func (d *delivery) watch(now time.Time, r *roundCommands) {
 	}
 	if !now.Before(w.beat) {
 		w.beat = now.Add(t.beat)
-		r.beats = append(r.beats, beat{keys.processorBeats(id), func() { w.beat = now.Add(t.retryBeat) }})
+		r.beats = append(r.beats, beat{keys.processorBeats(id), d.reading.beat(), func() { w.beat = now.Add(t.retryBeat) }})
 	}
 	if now.Before(w.since.Add(t.watch)) {
 		return
