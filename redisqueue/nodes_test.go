@@ -1,0 +1,180 @@
+package redisqueue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/halibuttest"
+)
+
+// newRuntime makes a runtime that meets others in a Provider.
+func newRuntime(t *testing.T, name string, opts *halibut.Options) *halibut.Runtime {
+	t.Helper()
+	rt, err := halibut.New(halibuttest.Certificate(name), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rt.Close() })
+	return rt
+}
+
+func endpoint(t *testing.T, rawURL string, pins ...string) halibut.Endpoint {
+	t.Helper()
+	e, err := halibut.ParseEndpoint(rawURL, pins...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// serveQueue serves queue://work until the test ends.
+func serveQueue(t *testing.T, rt *halibut.Runtime, opts ...halibut.ServeQueueOption) {
+	t.Helper()
+	served := make(chan error, 1)
+	go func() { served <- rt.ServeQueue(context.Background(), "work", opts...) }()
+	t.Cleanup(func() {
+		_ = rt.Close()
+		if err := <-served; !errors.Is(err, halibut.ErrClosed) {
+			t.Errorf("ServeQueue returned %v", err)
+		}
+	})
+}
+
+func workServices() (s *halibut.Services, ended chan error) {
+	s, ended = new(halibut.Services), make(chan error, 10)
+	s.Handle("IWork", "SayHello", func(_ context.Context, name string) (string, error) { return name + "...", nil })
+	s.Handle("IWork", "Echo", func(_ context.Context, d *halibut.DataStream) (*halibut.DataStream, error) { return d, nil })
+	s.Handle("IWork", "Fail", func(context.Context) error { return errors.New("not today") })
+	s.Handle("IWork", "HasPeer", func(ctx context.Context) (bool, error) { _, ok := halibut.PeerFromContext(ctx); return ok, nil })
+	s.Handle("IWork", "Wait", func(ctx context.Context) error { <-ctx.Done(); ended <- context.Cause(ctx); return ctx.Err() })
+	return s, ended
+}
+
+// TestServeQueue: calls straight from Redis, on the same node and from another.
+func TestServeQueue(t *testing.T) {
+	s := startServer(t)
+	services, ended := workServices()
+	opts := &Options{Wrappers: []Wrapper{sealed(t)}}
+	worker := newRuntime(t, "worker", &halibut.Options{Services: services, Queues: s.node(t, opts)})
+	caller := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, opts)})
+	serveQueue(t, worker)
+	for name, rt := range map[string]*halibut.Runtime{"same node": worker, "another node": caller} {
+		t.Run(name, func(t *testing.T) {
+			c := rt.Client(endpoint(t, "queue://work"))
+			if got, err := halibut.Call[string](t.Context(), c, "IWork", "SayHello", "x"); err != nil || got != "x..." {
+				t.Errorf("%q, %v", got, err)
+			}
+			if found, err := halibut.Call[bool](t.Context(), c, "IWork", "HasPeer"); err != nil || found {
+				t.Errorf("the method finds a peer: %v, %v", found, err)
+			}
+			content := bytes.Repeat([]byte("0123456789"), 30_000)
+			back, err := halibut.Call[*halibut.DataStream](t.Context(), c, "IWork", "Echo", halibut.StreamOf(bytes.NewReader(content), int64(len(content))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := back.Bytes(-1); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			if err := back.Close(); err != nil {
+				t.Error(err)
+			}
+			var e *halibut.Error
+			if err := c.Call(t.Context(), "IWork", "Fail", nil); !errors.As(err, &e) || e.Code != halibut.CodeServiceFailed || e.Outcome != halibut.Ran || !strings.Contains(e.Message, "not today") {
+				t.Error(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			time.AfterFunc(100*time.Millisecond, cancel)
+			if err := c.Call(ctx, "IWork", "Wait", nil); !errors.As(err, &e) || e.Code != halibut.CodeCanceled {
+				t.Error(err)
+			}
+			select {
+			case cause := <-ended:
+				if !errors.Is(cause, context.Canceled) {
+					t.Errorf("the method saw %v", cause)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the cancellation did not reach the method")
+			}
+		})
+	}
+}
+
+// TestServeQueueNeedsSealedMessages, or an option that says otherwise: then a
+// .NET node may call, too.
+func TestServeQueueNeedsSealedMessages(t *testing.T) {
+	s := startServer(t)
+	services, _ := workServices()
+	rt := newRuntime(t, "worker", &halibut.Options{Services: services, Queues: s.node(t, &Options{Wrappers: []Wrapper{Gzip{}}})})
+	if err := rt.ServeQueue(t.Context(), "work"); err == nil || !strings.Contains(err.Error(), "does not authenticate requests") {
+		t.Errorf("%v", err)
+	}
+	serveQueue(t, rt, halibut.InsecureServeQueue())
+	if got, err := halibut.Call[string](t.Context(), rt.Client(endpoint(t, "queue://work")), "IWork", "SayHello", "x"); err != nil || got != "x..." {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestAgentStaysConnectedInAnOutage: its connection is the same before and
+// after, and the calls that were made meanwhile succeed.
+func TestAgentStaysConnectedInAnOutage(t *testing.T) {
+	s := startServer(t)
+	services, _ := workServices()
+	agent, holder := halibuttest.Certificate("agent"), halibuttest.Certificate("holder")
+	trust := new(halibut.TrustList)
+	if err := trust.AllowPolling(halibut.PinOf(agent), "poll://agent"); err != nil {
+		t.Fatal(err)
+	}
+	var lost atomic.Int32
+	fast := halibut.Limits{NullRequest: 50 * time.Millisecond} // null requests go on all the time
+	client := newRuntime(t, "holder", &halibut.Options{
+		Authorizer: trust, Queues: s.node(t, nil, patiently), Limits: fast,
+		Trace: &halibut.Trace{Disconnected: func(halibut.Connection, error) { lost.Add(1) }},
+	})
+	caller := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, nil, patiently)})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- client.Serve(context.Background(), l) }()
+	polling := newRuntime(t, "agent", &halibut.Options{Services: services})
+	go func() {
+		ended <- polling.Poll(context.Background(), "poll://agent", endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(holder).String()))
+	}()
+	call := func() error {
+		return caller.Client(endpoint(t, "poll://agent")).Call(t.Context(), "IWork", "SayHello", nil, "x")
+	}
+	if err := call(); err != nil {
+		t.Fatal(err)
+	}
+	called := make(chan error, 3)
+	s.outage(t, func() {
+		for range cap(called) {
+			go func() { called <- call() }()
+		}
+		<-time.After(long)
+	})
+	for range cap(called) {
+		if err := <-called; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := lost.Load(); n != 0 {
+		t.Errorf("%d connections were lost", n)
+	}
+	_ = polling.Close()
+	_ = client.Close()
+	for range cap(ended) {
+		if err := <-ended; !errors.Is(err, halibut.ErrClosed) {
+			t.Error(err)
+		}
+	}
+}
