@@ -287,6 +287,11 @@ func (inv *invocation) call(ctx context.Context) (reflect.Value, *wire.ServerErr
 
 func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error) {
 	defer inv.recovered(&err)
+	fn, release, err := inv.method.function(ctx)
+	defer release()
+	if err != nil {
+		return result, err
+	}
 	inv.args[0] = reflect.ValueOf(ctx)
 	if inv.live != nil {
 		source, err := inv.live.Open()
@@ -296,7 +301,7 @@ func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error
 		defer source.Close()
 		inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
 	}
-	out := inv.method.fn.Call(inv.args)
+	out := fn.Call(inv.args)
 	if len(out) == 2 {
 		result = out[0]
 	}

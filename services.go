@@ -34,6 +34,7 @@ type service struct {
 type method struct {
 	service, name string
 	implemented   string // the type that has the method, for the error texts
+	open          opener // nil: the function itself is known, and is fn
 	fn            reflect.Value
 	params        []reflect.Type // without the context
 	live          bool           // the last parameter is an io.Reader over the connection
@@ -62,10 +63,7 @@ func (s *Services) Check(service, method string, fn any) error {
 // under the name service. It panics if S is not an interface or has a method
 // that [Services.Handle] would refuse.
 func Register[S any](s *Services, service string, impl S) {
-	contract := reflect.TypeFor[S]()
-	if contract.Kind() != reflect.Interface {
-		panic(fmt.Errorf("halibut: Register needs an interface as its type argument, such as Register[EchoService], and got %s", contract))
-	}
+	contract := contractOf[S]("Register")
 	value := reflect.ValueOf(impl)
 	if !value.IsValid() {
 		panic(fmt.Errorf("halibut: Register[%s] got a nil implementation of %s", contract, service))
@@ -86,22 +84,31 @@ func (s *Services) add(service, method string, fn any, checkOnly bool) error {
 }
 
 func (s *Services) addValue(serviceName, methodName string, fn reflect.Value, implemented string, checkOnly bool) error {
-	m, err := newMethod(serviceName, methodName, fn, implemented)
+	if fn.Kind() == reflect.Func && fn.IsNil() {
+		return fmt.Errorf("halibut: %s.%s: the function is nil", serviceName, methodName)
+	}
+	m, err := newMethod(serviceName, methodName, fn.Type(), implemented)
 	if err != nil {
 		return err
 	}
+	m.fn = fn
+	return s.addMethod(m, checkOnly)
+}
+
+// addMethod registers a method, or only tells whether that would be refused.
+func (s *Services) addMethod(m *method, checkOnly bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dotNet[strings.ToLower(serviceName)] {
+	if s.dotNet[strings.ToLower(m.service)] {
 		if err := m.checkDotNet(); err != nil {
 			return err
 		}
 	}
-	existing := s.byName[strings.ToLower(serviceName)]
+	existing := s.byName[strings.ToLower(m.service)]
 	if existing != nil {
-		for _, other := range existing.methods[strings.ToLower(methodName)] {
+		for _, other := range existing.methods[strings.ToLower(m.name)] {
 			if other.sameParams(m) {
-				return fmt.Errorf("halibut: %s.%s%s is registered already", serviceName, methodName, m.signature())
+				return fmt.Errorf("halibut: %s.%s%s is registered already", m.service, m.name, m.signature())
 			}
 		}
 	}
@@ -162,19 +169,16 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-func newMethod(service, name string, fn reflect.Value, implemented string) (*method, error) {
+func newMethod(service, name string, t reflect.Type, implemented string) (*method, error) {
 	refuse := func(format string, args ...any) (*method, error) {
 		return nil, fmt.Errorf("halibut: %s.%s: %s", service, name, fmt.Sprintf(format, args...))
 	}
 	if service == "" || name == "" {
 		return refuse("a service and a method need a name")
 	}
-	t := fn.Type()
 	switch {
 	case t.Kind() != reflect.Func:
 		return refuse("%s is not a function", t)
-	case fn.IsNil():
-		return refuse("the function is nil")
 	case t.IsVariadic():
 		return refuse("a variadic function cannot be called by name and position; take a slice")
 	case t.NumIn() == 0 || t.In(0) != contextType:
@@ -182,7 +186,7 @@ func newMethod(service, name string, fn reflect.Value, implemented string) (*met
 	case t.NumOut() == 0 || t.NumOut() > 2 || t.Out(t.NumOut()-1) != errorType:
 		return refuse("%s does not return an error, or a result and an error", t)
 	}
-	m := &method{service: service, name: name, fn: fn, implemented: implemented}
+	m := &method{service: service, name: name, implemented: implemented}
 	for i := 1; i < t.NumIn(); i++ {
 		in := t.In(i)
 		if in == readerType && i == t.NumIn()-1 {
