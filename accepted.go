@@ -32,7 +32,8 @@ type accepted struct {
 	// arrived is called when the peer is admitted: the connection is no longer
 	// one that has not said who it is.
 	arrived func()
-	inside  bool // it was admitted
+	inside  bool   // it was admitted
+	leave   func() // of a peer that calls
 	// decided is set once, when the peer is admitted or, before that, cut off.
 	decided atomic.Bool
 }
@@ -69,6 +70,9 @@ func (a *accepted) close(ctx context.Context, stop func() bool, err error) {
 	a.end()
 	if !a.inside {
 		return
+	}
+	if a.leave != nil {
+		a.leave()
 	}
 	if err != nil {
 		logEnd(a.log, "client left", err)
@@ -155,7 +159,11 @@ func (a *accepted) admitted(ctx context.Context, conn net.Conn) context.Context 
 	a.log.Info("peer admitted", "peer", a.peer)
 	a.rt.options.Trace.connected(a.connection())
 	a.watchClones()
-	return contextWithPeer(ctx, a.peer)
+	if a.peer.Role == RolePoller {
+		return ctx
+	}
+	ctx, a.leave = a.rt.contextOf(ctx, a.peer)
+	return ctx
 }
 
 // tooSlow names the limit where that is what ended the wait for the peer.
@@ -216,7 +224,7 @@ func (a *accepted) authorize(ctx context.Context, identity wire.Identity) error 
 	if err := authorizer.Authorize(ctx, a.peer); err != nil {
 		return err
 	}
-	return a.rt.live.admit(a.live, a.rt.limits.SubscriptionConnections)
+	return a.rt.live.admit(a.live, &a.rt.limits)
 }
 
 // handshake holds one of the places for handshakes while it computes, but not

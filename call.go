@@ -24,6 +24,7 @@ type call struct {
 	result          any
 	activity        uuid.UUID // the same over all tries
 	info            *CallInfo // nil without interceptors
+	limits          CallLimits
 	request         wire.Request
 	exchange        exchange.Call
 
@@ -55,6 +56,7 @@ func (c *call) make(ctx context.Context) error {
 	if err := c.encode(ctx); err != nil {
 		return c.fail(err)
 	}
+	c.limits = c.client.limits(ctx)
 	scheme := c.client.to.Scheme()
 	switch stream, calls := rt.reaches(scheme); {
 	case stream:
@@ -207,7 +209,7 @@ func (c *call) toListening(ctx context.Context, attempt func(*call, context.Cont
 		if first == nil {
 			first = err
 		}
-		if lasting(err) || try >= c.client.options.tries ||
+		if lasting(err) || try >= c.limits.Tries ||
 			(limits.ConnectWindow > 0 && time.Since(start) >= limits.ConnectWindow) {
 			return tried(err, first, try, time.Since(start))
 		}
@@ -269,7 +271,7 @@ func (c *call) responseWait(ctx context.Context) time.Duration {
 	if _, ok := ctx.Deadline(); ok {
 		return -1
 	}
-	return c.client.options.response
+	return c.limits.Response
 }
 
 func (c *call) poolError(ctx context.Context, err error) error {
@@ -312,7 +314,7 @@ func (c *call) open(ctx context.Context) (*exchange.Client, error) {
 func (c *call) toQueue(ctx context.Context) error {
 	q, err := c.client.rt.queues.Queue(c.client.to.String())
 	if err != nil {
-		return queueError(ctx, err)
+		return queueError(ctx, err, false)
 	}
 	waiting := ctx
 	if !c.client.rt.ownQueues { // our own are closed when the runtime ends
@@ -322,11 +324,12 @@ func (c *call) toQueue(ctx context.Context) error {
 	}
 	request := c.request // a copy: after an error a collector may still read it while another try goes on
 	response, err := q.Send(waiting, &request, queue.SendOptions{
-		PickUp: c.client.rt.limits.PickUp,
-		Pins:   c.client.pins,
+		PickUp:   c.limits.PickUp,
+		Response: c.responseWait(ctx),
+		Pins:     c.client.pins,
 	})
 	if err != nil {
-		return queueError(waiting, err)
+		return queueError(waiting, err, true)
 	}
 	c.Receive(response)
 	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {

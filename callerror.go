@@ -67,11 +67,17 @@ func isBreach(err error) bool {
 	return errors.As(err, &protocol) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// queueError puts the failure of a queued call into an *Error.
-func queueError(ctx context.Context, err error) error {
+// queueError puts the failure of a queued call into an *Error. sent says that the
+// queue had the request.
+func queueError(ctx context.Context, err error, sent bool) error {
 	e := &Error{Code: CodeTransfer, Outcome: NotSent, Phase: PhaseQueued, cause: err}
 	var failed *queue.Error
-	if errors.As(err, &failed) {
+	switch {
+	case !errors.As(err, &failed):
+		if sent && !errors.Is(err, queue.ErrNotCollected) && !errors.Is(err, queue.ErrFull) {
+			e.Outcome = Unknown // a queue that does not say how far the request came
+		}
+	default:
 		e.Addr = failed.Peer.Addr
 		var onConnection *exchange.CallError
 		switch {

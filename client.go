@@ -43,8 +43,7 @@ type Client struct {
 
 type clientOptions struct {
 	serverName string
-	response   time.Duration
-	tries      int
+	limits     CallLimits
 	metadata   map[string]string
 	together   bool
 	eagerNext  bool
@@ -59,13 +58,24 @@ func ServerName(name string) ClientOption { return func(o *clientOptions) { o.se
 
 // ResponseWait is how long the client waits for the first byte of a response,
 // in place of Limits.Response. Negative is no limit. A context's deadline
-// stands in for either. It is for services that listen: of a call to a polling
-// service only the context's deadline and Limits.Response bound the wait.
-func ResponseWait(d time.Duration) ClientOption { return func(o *clientOptions) { o.response = d } }
+// stands in for either. A call to a polling service waits so from when its
+// request was written; where the queue is shared by several nodes it is the
+// node with the connection that waits, by its own Limits.Response.
+func ResponseWait(d time.Duration) ClientOption {
+	return func(o *clientOptions) { o.limits.Response = d }
+}
+
+// PickUpWait is how long a call waits to be collected by a polling service, in
+// place of Limits.PickUp. Negative is no limit.
+func PickUpWait(d time.Duration) ClientOption {
+	return func(o *clientOptions) { o.limits.PickUp = d }
+}
 
 // Retries is how many further connections a call tries while it is certain
 // that nothing has reached the peer, in place of Limits.ConnectTries - 1.
-func Retries(n int) ClientOption { return func(o *clientOptions) { o.tries = max(n, 0) + 1 } }
+func Retries(n int) ClientOption {
+	return func(o *clientOptions) { o.limits.Tries = max(n, 0) + 1 }
+}
 
 // Metadata is sent with each call to services that are written in Go, which find
 // it by [MetadataFromContext]; others do not see it.
@@ -99,16 +109,16 @@ func EagerNext() ClientOption { return func(o *clientOptions) { o.eagerNext = tr
 // connection, calls are made in the same way.
 func (rt *Runtime) Client(to Endpoint, opts ...ClientOption) *Client {
 	c := &Client{rt: rt, to: to, codec: rt.codecFor(to)}
-	c.options.tries = rt.limits.ConnectTries
+	l := rt.limits
+	c.options.limits = CallLimits{PickUp: l.PickUp, Tries: l.ConnectTries}
 	for _, option := range opts {
 		option(&c.options)
 	}
-	l := rt.limits
 	c.wire = &wire.Endpoint{
 		BaseURI:                     to.String(),
-		PollingRequestQueueTimeout:  wire.TimeSpanOf(max(l.PickUp, 0)),
+		PollingRequestQueueTimeout:  wire.TimeSpanOf(max(c.options.limits.PickUp, 0)),
 		RetryListeningSleepInterval: wire.TimeSpanOf(l.ConnectPause),
-		RetryCountLimit:             int32(c.options.tries),
+		RetryCountLimit:             int32(c.options.limits.Tries),
 		ConnectionErrorRetryTimeout: wire.TimeSpanOf(l.ConnectWindow),
 		TCPClientConnectTimeout:     wire.TimeSpanOf(l.Connect),
 		IsWebSocketEndpoint:         to.Scheme() == "wss",

@@ -191,6 +191,13 @@ func (inv *invocation) answer(ctx context.Context) {
 	if inv.refused != nil {
 		return
 	}
+	places := placesOf(ctx)
+	if err := places.take(ctx, inv.rt.callWaits); err != nil {
+		inv.Refuse(err)
+		response.Error = inv.refused
+		return
+	}
+	defer places.free()
 	result, failure := inv.serve(ctx)
 	if failure == nil {
 		var err error

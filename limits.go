@@ -48,6 +48,8 @@ type Limits struct {
 
 	QueueLength             int // requests that wait for one subscription: 10,000
 	SubscriptionConnections int // connections that poll one subscription: 128
+	PeerSubscriptions       int // subscriptions that one certificate polls at once: 100
+	PeerCalls               int // calls of one certificate that run at once; further ones wait: 1,000
 }
 
 func orDefault[T int | int64 | time.Duration](value *T, standard T) {
@@ -86,5 +88,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.UnauthenticatedPerAddress, 500)
 	orDefault(&l.Handshakes, 4*runtime.NumCPU())
 	orDefault(&l.SubscriptionConnections, 128)
+	orDefault(&l.PeerSubscriptions, 100)
+	orDefault(&l.PeerCalls, 1000)
 	return l
 }

@@ -27,6 +27,7 @@ type liveConnections struct {
 	mu         sync.Mutex
 	known      map[*liveConnection]struct{}
 	perName    map[string][]*liveConnection // admitted connections of each subscription
+	names      map[Pin]int                  // how many subscriptions each certificate polls
 	rejections []Rejection                  // a ring: the next one goes to index next
 	next       int
 	pollers    []*poller // the Polls under way
@@ -40,40 +41,56 @@ func (l *liveConnections) add(c *liveConnection) {
 	if l.known == nil {
 		l.known = make(map[*liveConnection]struct{})
 		l.perName = make(map[string][]*liveConnection)
+		l.names = make(map[Pin]int)
 	}
 	l.known[c] = struct{}{}
 }
 
-// admit counts a connection among those of its subscription. It fails when
-// there are limit already.
-func (l *liveConnections) admit(c *liveConnection, limit int) error {
+// admit counts a connection among those of its subscription. It fails where a
+// limit is reached already.
+func (l *liveConnections) admit(c *liveConnection, limits *Limits) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	name := c.peer.Subscription
-	if name != "" && limit > 0 && len(l.perName[name]) >= limit {
-		return fmt.Errorf("%s has %d connections already, which is the limit (Limits.SubscriptionConnections)", name, limit)
-	}
-	if name != "" {
+	if name, pin := c.peer.Subscription, c.peer.SHA256; name != "" {
+		first := !l.pollsAlready(name, pin)
+		if most := limits.SubscriptionConnections; most > 0 && len(l.perName[name]) >= most {
+			return fmt.Errorf("%s has %d connections already, which is the limit (Limits.SubscriptionConnections)", name, most)
+		}
+		if most := limits.PeerSubscriptions; first && most > 0 && l.names[pin] >= most {
+			return fmt.Errorf("%s polls %d subscriptions already, which is the limit (Limits.PeerSubscriptions)", c.peer.Thumbprint, most)
+		}
+		if first {
+			l.names[pin]++
+		}
 		l.perName[name] = append(l.perName[name], c)
 	}
 	c.admitted = true
 	return nil
 }
 
+// pollsAlready reports whether a connection of that certificate polls the
+// subscription.
+func (l *liveConnections) pollsAlready(name string, pin Pin) bool {
+	return slices.ContainsFunc(l.perName[name], func(c *liveConnection) bool { return c.peer.SHA256 == pin })
+}
+
 func (l *liveConnections) remove(c *liveConnection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.known, c)
-	if !c.admitted {
+	name, pin := c.peer.Subscription, c.peer.SHA256
+	if !c.admitted || name == "" {
 		return
 	}
-	name := c.peer.Subscription
-	others := slices.DeleteFunc(l.perName[name], func(other *liveConnection) bool { return other == c })
-	if len(others) == 0 {
+	l.perName[name] = slices.DeleteFunc(l.perName[name], func(other *liveConnection) bool { return other == c })
+	if !l.pollsAlready(name, pin) {
+		if l.names[pin]--; l.names[pin] == 0 {
+			delete(l.names, pin)
+		}
+	}
+	if len(l.perName[name]) == 0 {
 		delete(l.perName, name)
-		return
 	}
-	l.perName[name] = others
 }
 
 func (l *liveConnections) all() []*liveConnection {

@@ -17,7 +17,7 @@ func TestConnectionsOfASubscriptionAreCounted(t *testing.T) {
 		return c
 	}
 	other := of("poll://other/")
-	if err := live.admit(other, limit); err != nil {
+	if err := live.admit(other, &Limits{SubscriptionConnections: limit}); err != nil {
 		t.Fatal(err)
 	}
 	admit := func(leave bool) (admitted, refused int64) {
@@ -27,7 +27,7 @@ func TestConnectionsOfASubscriptionAreCounted(t *testing.T) {
 			inside.Go(func() {
 				for range tries {
 					c := of("poll://one/")
-					if live.admit(c, limit) != nil {
+					if live.admit(c, &Limits{SubscriptionConnections: limit}) != nil {
 						out.Add(1)
 						live.remove(c)
 						continue
@@ -48,7 +48,7 @@ func TestConnectionsOfASubscriptionAreCounted(t *testing.T) {
 	if in, out := admit(false); in != limit || out != callers*tries-limit {
 		t.Errorf("those who stay: %d admitted, %d refused", in, out)
 	}
-	if err := live.admit(of("poll://other/"), limit); err != nil {
+	if err := live.admit(of("poll://other/"), &Limits{SubscriptionConnections: limit}); err != nil {
 		t.Errorf("another subscription: %v", err)
 	}
 }

@@ -148,11 +148,6 @@ func (p Peer) LogValue() slog.Value {
 
 type peerKey struct{}
 
-// contextWithPeer gives a service's context the peer that calls it.
-func contextWithPeer(ctx context.Context, p Peer) context.Context {
-	return context.WithValue(ctx, peerKey{}, &p)
-}
-
 // withoutPeer takes the peer out of a context that has one.
 func withoutPeer(ctx context.Context) context.Context {
 	return context.WithValue(ctx, peerKey{}, nil)
@@ -161,9 +156,9 @@ func withoutPeer(ctx context.Context) context.Context {
 // PeerFromContext tells a service who calls it. It reports false outside a
 // service's method, and for work that came off a shared queue and has no peer.
 func PeerFromContext(ctx context.Context) (Peer, bool) {
-	p, ok := ctx.Value(peerKey{}).(*Peer)
+	from, ok := ctx.Value(peerKey{}).(*caller)
 	if !ok {
 		return Peer{}, false
 	}
-	return *p, true
+	return from.Peer, true
 }

@@ -95,11 +95,13 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 		p.mu.Unlock()
 	}
 	defer c.closed()
+	calls, leave := rt.contextOf(ctx, peer)
+	defer leave()
 	ended := make(chan error, 1)
 	go func() { // a method that ends its goroutine must not end that of Poll
 		err := exchange.ErrMethodGone
 		defer func() { ended <- err }()
-		err = rt.runService(contextWithPeer(ctx, peer), service)
+		err = rt.runService(calls, service)
 	}()
 	made := Connection{Peer: peer, Dialled: true, Since: time.Now()}
 	rt.options.Trace.connected(made)

@@ -95,12 +95,14 @@ type Runtime struct {
 	identity   mutualtls.Config
 	serverTLS  *tls.Config
 	clientTLS  sync.Map // of tlsKey to *tls.Config: one for each endpoint
+	clientTLSs atomic.Int32
 	handshakes chan struct{}
 
 	dialHandshake, acceptHandshake handshake
 
 	connections atomic.Uint64 // numbers those of polling services
 	live        liveConnections
+	peerCalls   peerCalls
 
 	calling   exchange.Config // calls to listening services
 	answering exchange.Config // a listening service
@@ -152,6 +154,7 @@ func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
 	if rt.limits.Handshakes > 0 {
 		rt.handshakes = make(chan struct{}, rt.limits.Handshakes)
 	}
+	rt.peerCalls.limit = rt.limits.PeerCalls
 	rt.queues = rt.options.Queues
 	if rt.queues == nil {
 		rt.queues = queue.NewMemory(&queue.Options{Length: rt.limits.QueueLength})
@@ -191,9 +194,17 @@ func (rt *Runtime) dialTLS(to Endpoint, serverName string) *tls.Config {
 	if transport := rt.options.Transports[to.Scheme()]; transport != nil {
 		transport.ConfigureTLS(made)
 	}
+	if rt.clientTLSs.Add(1) > tlsKept { // endpoints that come and go leave nothing behind
+		rt.clientTLSs.Store(1)
+		rt.clientTLS.Clear()
+	}
 	config, _ := rt.clientTLS.LoadOrStore(key, made)
 	return config.(*tls.Config)
 }
+
+// tlsKept is how many TLS configurations are kept at most. Those in use are
+// few; one that was dropped is made again.
+const tlsKept = 4096
 
 func (rt *Runtime) configureExchange() {
 	l := rt.limits

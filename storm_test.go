@@ -114,7 +114,7 @@ func (s *storm) startClient() {
 	}
 	s.log = newTally()
 	admitAll := AuthorizerFunc(func(context.Context, Peer) error { return nil })
-	rt := s.runtime(&Options{Authorizer: admitAll, Logger: slog.New(s.log), Limits: Limits{Handshakes: 8}})
+	rt := s.runtime(&Options{Authorizer: admitAll, Logger: slog.New(s.log), Limits: Limits{Handshakes: 8, PeerSubscriptions: -1}})
 	s.client = rt
 	s.handlers.Go(func() {
 		if err := rt.Serve(context.Background(), l); !errors.Is(err, ErrClosed) {
@@ -227,7 +227,7 @@ func TestOneAddressCannotTakeAllPlaces(t *testing.T) {
 		admitAll := AuthorizerFunc(func(context.Context, Peer) error { return nil })
 		rt := s.runtime(&Options{
 			Authorizer: admitAll, Logger: slog.New(s.log),
-			Limits: Limits{Unauthenticated: 10, UnauthenticatedPerAddress: 4},
+			Limits: Limits{Unauthenticated: 10, UnauthenticatedPerAddress: 4, PeerSubscriptions: -1},
 		})
 		s.handlers.Go(func() { _ = rt.Serve(context.Background(), l) })
 		from := func(host string) *memnet.Conn {

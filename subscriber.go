@@ -116,6 +116,7 @@ func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
 		Request:  delivery.Request(),
 		Receiver: passing{delivery},
 		Untyped:  true, // the types are known where the response goes to
+		Response: delivery.Options().Response,
 	}
 	if _, ok := waiting.Deadline(); ok {
 		call.Response = -1

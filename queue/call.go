@@ -12,8 +12,7 @@ import (
 type call struct {
 	ctx      context.Context
 	request  *wire.Request
-	pins     []string
-	pickUp   time.Duration
+	options  SendOptions // PickUp is in force
 	sent     time.Time
 	deadline time.Time     // of the pick-up; zero: none
 	ended    chan struct{} // one signal, after over was set by another goroutine than Send's
@@ -33,12 +32,12 @@ type call struct {
 }
 
 func newCall(ctx context.Context, req *wire.Request, opts SendOptions) *call {
-	c := &call{ctx: ctx, request: req, pins: opts.Pins, pickUp: opts.PickUp, sent: time.Now()}
-	if c.pickUp == 0 {
-		c.pickUp = DefaultPickUp
+	c := &call{ctx: ctx, request: req, options: opts, sent: time.Now()}
+	if opts.PickUp == 0 {
+		c.options.PickUp = DefaultPickUp
 	}
-	if c.pickUp > 0 {
-		c.deadline = c.sent.Add(c.pickUp)
+	if c.options.PickUp > 0 {
+		c.deadline = c.sent.Add(c.options.PickUp)
 	}
 	return c
 }
@@ -71,5 +70,5 @@ func (c *call) failure(err error) *Error {
 }
 
 func (c *call) notCollected() *Error {
-	return c.failure(&NotCollectedError{PickUp: c.pickUp, Returned: c.returned})
+	return c.failure(&NotCollectedError{PickUp: c.options.PickUp, Returned: c.returned})
 }

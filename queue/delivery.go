@@ -19,6 +19,10 @@ type Delivery interface {
 	// the queue knows it; it carries none of the caller's values.
 	Context() context.Context
 
+	// Options are the terms of the Send, as far as the queue carries them. The
+	// slice in it must not be changed.
+	Options() SendOptions
+
 	// Started is called just before the first byte is written to the peer.
 	// When it reports false the caller has given up, and was told that nothing
 	// was sent: nothing may be written then. From here on who gives up is told

@@ -31,6 +31,9 @@ func (d *delivery) holds() bool {
 // Request implements Delivery.
 func (d *delivery) Request() *wire.Request { return d.call.request }
 
+// Options implements Delivery.
+func (d *delivery) Options() SendOptions { return d.call.options }
+
 // Context implements Delivery.
 func (d *delivery) Context() context.Context {
 	q := d.call.queue

@@ -98,7 +98,7 @@ func (q *memoryQueue) add(c *call) error {
 // have it. The collector must be woken once the lock is released.
 func (q *memoryQueue) offer(c *call) *collector {
 	for w := q.collectors.last; w != nil; w = w.previous {
-		if w.peer.MayCollect(c.pins) {
+		if w.peer.MayCollect(c.options.Pins) {
 			q.collectors.remove(w)
 			w.delivery = q.collect(c, w.peer)
 			w.served = true
@@ -132,7 +132,7 @@ func (q *memoryQueue) collect(c *call, peer Peer) *delivery {
 // take collects the first request that peer may have, nil if there is none.
 func (q *memoryQueue) take(peer Peer) *delivery {
 	for c := q.queued.first; c != nil; c = c.next {
-		if peer.MayCollect(c.pins) {
+		if peer.MayCollect(c.options.Pins) {
 			q.queued.remove(c)
 			return q.collect(c, peer)
 		}

@@ -71,6 +71,12 @@ type SendOptions struct {
 	// that a collected request takes.
 	PickUp time.Duration
 
+	// Response is how long the request may stay without the first byte of a
+	// response once it was written, in place of what the collector has
+	// configured. Zero leaves that as it is, negative is no limit. A queue that
+	// other nodes share may not carry it.
+	Response time.Duration
+
 	// Pins binds the request to peers that hold one of them: canonical texts,
 	// of either kind. Empty: any peer that was admitted to the subscription.
 	// The slice must not be changed while Send runs.

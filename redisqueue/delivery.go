@@ -68,6 +68,10 @@ func (q *redisQueue) deliver(r *claimedRequest, peer queue.Peer) *delivery {
 	return d
 }
 
+// Options implements queue.Delivery. The terms of the Send stay with the sender:
+// .NET nodes would not know them.
+func (d *delivery) Options() queue.SendOptions { return queue.SendOptions{} }
+
 // Request implements queue.Delivery.
 func (d *delivery) Request() *wire.Request { return d.request }
 

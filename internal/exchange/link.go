@@ -142,7 +142,24 @@ func (l *link) write(p []byte) (n int, err error) {
 	return l.writeLocked(p)
 }
 
+// writePiece is how much is written under one limit: a large document on a slow
+// link is no peer that takes nothing.
+const writePiece = 256 << 10
+
 func (l *link) writeLocked(p []byte) (n int, err error) {
+	for len(p) > writePiece {
+		taken, err := l.writeWithin(p[:writePiece])
+		n += taken
+		if err != nil {
+			return n, err
+		}
+		p = p[writePiece:]
+	}
+	taken, err := l.writeWithin(p)
+	return n + taken, err
+}
+
+func (l *link) writeWithin(p []byte) (n int, err error) {
 	if limit := l.config.Timeouts.Write; limit > 0 {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 			return 0, err

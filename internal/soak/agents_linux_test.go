@@ -161,7 +161,7 @@ type polled struct {
 
 func startPolled(t *testing.T, l net.Listener, trust *halibut.TrustList) *polled {
 	t.Helper()
-	rt, err := halibut.New(halibuttest.Certificate("client"), &halibut.Options{Authorizer: trust})
+	rt, err := halibut.New(halibuttest.Certificate("client"), &halibut.Options{Authorizer: trust, Limits: halibut.Limits{PeerSubscriptions: -1}}) // they share a certificate
 	if err != nil {
 		t.Fatal(err)
 	}
