@@ -117,12 +117,14 @@ var layers = [][]string{
 	{"internal/exchange", "queue", "internal/mutualtls", "internal/dial", "internal/memnet", "internal/proxyproto"},
 	{".", "queue/queuetest"},
 	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/", "internal/samples", "internal/soak", "internal/vanished"},
+	{"cmd/internal/"},
 	{"cmd/", "examples/"},
 }
 
 // besides are imports within one layer.
 var besides = map[string][]string{
-	"internal/dial": {"internal/mutualtls"},
+	"internal/dial":        {"internal/mutualtls"},
+	"cmd/internal/convert": {"cmd/internal/contract", "cmd/internal/csharp"},
 }
 
 // placeOf finds the layer of a package by the longest entry that fits, and the

@@ -31,6 +31,7 @@ stream of --stream bytes. Arguments are written as for 'halibut call'.
 	}
 	flags := cmd.Flags()
 	b.call.peer.add(flags)
+	b.call.addContract(flags)
 	flags.DurationVarP(&b.duration, "duration", "d", 5*time.Second, "call for this `time`")
 	flags.IntVarP(&b.concurrency, "concurrency", "c", 1, "call from this `number` of callers at once")
 	flags.StringVar(&b.stream, "stream", "64 MiB", "the `size` of the stream that is sent and fetched; 0 is none")
@@ -63,6 +64,9 @@ func (b *bench) run(cmd *cobra.Command, args []string) (err error) {
 		b.streamed = 0
 	} else {
 		args = append(args, echoContract+".SayHello", `"Go"`)
+		if b.call.contractName != "" {
+			return usagef("--contract is for a method that is named: SERVICE.METHOD is missing")
+		}
 	}
 	b.call.repeat = 1
 	if err := b.call.understand(args); err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/types"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/wire"
@@ -31,15 +33,23 @@ are sent as long, others as double. What JSON has no kind for is written as
   {"$type": "System.Collections.Generic.List` + "`" + `1[[System.String, mscorlib]], mscorlib",
    "$values": [ … ]}
 
-and results are printed in the same forms. @FILE is a data stream; the one that a
-method returns goes to -o FILE.`,
+and results are printed in the same forms. @FILE is a data stream, inside of an
+argument {"$stream": "FILE"}; the one that a method returns goes to -o FILE.
+
+With --contract the types in a contract decide: C#, a file or a folder of them, or a
+Go file. Then enums are written by name, GUIDs, dates and times as text, bytes in
+base64 and data streams as "@FILE" wherever they stand; collections and classes get
+the names that .NET wants, and results are printed in the same way. What does not fit
+is told with its column, before anything is connected.`,
 		Example: `  halibut call https://build-7:10933 IEchoService.SayHello '"Go"' -i me --pin 36E0...
-  halibut call poll://build-7 ICalculatorService.Add 1 2 -i me --pin 36E0... --listen :10943`,
+  halibut call poll://build-7 ICalculatorService.Add 1 2 -i me --pin 36E0... --listen :10943
+  halibut call https://build-7:10933 IUserService.Save '{"Name": "Ada", "Role": "Admin", "Photo": "@ada.png"}' --contract Users.cs`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: c.run,
 	}
 	flags := cmd.Flags()
 	c.peer.add(flags)
+	c.addContract(flags)
 	flags.StringVarP(&c.output, "output", "o", "", "write the data stream that is returned to `file`, or to standard output if it is -")
 	flags.IntVarP(&c.repeat, "repeat", "n", 1, "call this `number` of times, one after another, and say how long it took")
 	return cmd
@@ -48,10 +58,19 @@ method returns goes to -o FILE.`,
 // callVerb is one run of the verb.
 type callVerb struct {
 	peer            peerFlags
+	contractName    string
+	assembly        string
 	output          string
 	repeat          int
 	service, method string
 	args            []any
+	contract        *contractFile // nil without --contract
+	result          types.Type    // what the contract says of the result
+}
+
+func (c *callVerb) addContract(flags *pflag.FlagSet) {
+	flags.StringVar(&c.contractName, "contract", "", "let this C# or Go `file` say the types of arguments and result")
+	flags.StringVar(&c.assembly, "assembly", "", "for a --contract in C#: the `name` of its types' assembly, where neither their project nor their namespace tells")
 }
 
 func (c *callVerb) run(cmd *cobra.Command, args []string) error {
@@ -91,6 +110,9 @@ func (c *callVerb) understand(args []string) (err error) {
 	case c.repeat > 1 && c.output != "":
 		return usagef("--output is for one call, and --repeat asks for %d", c.repeat)
 	}
+	if c.contractName != "" {
+		return c.byContract(args)
+	}
 	for i, text := range args[2:] {
 		if name, ok := strings.CutPrefix(text, "@"); ok {
 			stream, err := halibut.StreamFile(name)
@@ -100,12 +122,28 @@ func (c *callVerb) understand(args []string) (err error) {
 			c.args = append(c.args, stream)
 			continue
 		}
-		raw, err := parseArgument(text)
-		if err != nil {
+		value, err := parseArgument(text)
+		switch {
+		case err != nil && isFile(err):
+			return fmt.Errorf("argument %d: %w", i+1, err)
+		case err != nil:
 			return usagef("argument %d, %s, is not JSON that can be sent: %w", i+1, shortened(text), err)
 		}
-		c.args = append(c.args, raw)
+		c.args = append(c.args, value)
 	}
+	return nil
+}
+
+// byContract makes the arguments what the contract says.
+func (c *callVerb) byContract(args []string) (err error) {
+	if c.contract, err = readContract(c.contractName, c.assembly); err != nil {
+		return err
+	}
+	call, err := c.contract.typedCall(c.service, c.method, args[2:], strings.HasPrefix(args[0], "rpc:"))
+	if err != nil {
+		return err
+	}
+	c.method, c.args, c.result = call.method.Wire, call.args, call.result
 	return nil
 }
 
@@ -132,7 +170,11 @@ func (c *callVerb) once(ctx context.Context, peer *connection, out *terminal) er
 	if c.repeat > 1 {
 		indent = ""
 	}
-	out.printf("%s\n", formatResult(result, indent))
+	if c.result != nil {
+		out.printf("%s\n", c.contract.typedResult(result, c.result, indent))
+	} else {
+		out.printf("%s\n", formatResult(result, indent))
+	}
 	return out.err
 }
 

@@ -2,244 +2,213 @@ package main
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
-	"github.com/halibut-go/halibut/internal/bson"
+	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/wire"
 )
 
-// jsonError is what is wrong with a JSON text, and where.
-type jsonError struct {
-	column int // in characters, from 1
-	err    error
+// argumentJSON makes values to send of a JSON text.
+type argumentJSON struct {
+	text  string
+	types *contractFile // nil: the kinds of JSON decide
+	typed bool          // every slot is one of object: the protocol of 2013 wants that
 }
 
-func (e *jsonError) Error() string { return fmt.Sprintf("column %d: %v", e.column, e.err) }
-func (e *jsonError) Unwrap() error { return e.err }
-
-// parseArgument makes a JSON text a value on the wire. What JSON has no kind for
-// is an object with one member whose name begins with a dollar sign.
-func parseArgument(text string) (wire.Raw, error) {
-	if err := checkSyntax(text); err != nil {
-		return wire.Raw{}, err
-	}
-	p := &argumentParser{json.NewDecoder(strings.NewReader(text))}
-	p.dec.UseNumber()
-	doc, start := bson.Begin(nil)
-	doc, err := p.value(doc, "v", true)
+// parseArgument makes a JSON text a value to send. What JSON has no kind for is an
+// object with one member whose name begins with a dollar sign.
+func parseArgument(text string) (any, error) {
+	node, err := parseJSON(text)
 	if err != nil {
-		return wire.Raw{}, &jsonError{columnOf(text, p.dec.InputOffset()), err}
+		return nil, err
 	}
-	doc = bson.End(doc, start)
-	if err := bson.Validate(doc, 0); err != nil {
-		return wire.Raw{}, err
-	}
-	return bson.Value{Type: bson.Document, Data: doc}.Lookup("v"), nil
-}
-
-// checkSyntax finds the first character that cannot stand where it stands.
-func checkSyntax(text string) error {
-	var (
-		whole  json.RawMessage
-		syntax *json.SyntaxError
-	)
-	err := json.Unmarshal([]byte(text), &whole)
-	if !errors.As(err, &syntax) {
-		return err
-	}
-	if syntax.Offset >= int64(len(text)) && strings.HasPrefix(syntax.Error(), "unexpected end") {
-		return &jsonError{columnOf(text, int64(len(text))), errors.New("the JSON text ends too early")}
-	}
-	return &jsonError{columnOf(text, syntax.Offset-1), err}
-}
-
-// columnOf is the column of the character at an offset in bytes.
-func columnOf(text string, offset int64) int {
-	return utf8.RuneCountInString(text[:min(max(offset, 0), int64(len(text)))]) + 1
-}
-
-type argumentParser struct{ dec *json.Decoder }
-
-// value appends the next value under a name. outermost is the argument itself.
-func (p *argumentParser) value(dst []byte, name string, outermost bool) ([]byte, error) {
-	token, err := p.dec.Token()
+	a := &argumentJSON{text: text}
+	v, err := a.natural(node, true)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
-	return p.token(dst, name, token, outermost)
+	return v, sendable(v)
 }
 
-func (p *argumentParser) token(dst []byte, name string, token json.Token, outermost bool) ([]byte, error) {
-	switch v := token.(type) {
-	case nil:
-		return bson.AppendNull(dst, name), nil
-	case bool:
-		return bson.AppendBool(dst, name, v), nil
-	case string:
-		return bson.AppendString(dst, name, v), nil
-	case json.Number:
-		return appendNumber(dst, name, v)
-	case json.Delim:
-		if v == '[' {
-			return p.array(dst, name, outermost)
+// sendable finds what the values themselves do not show: that they nest too deep.
+func sendable(v any) error {
+	var streams *wire.Streams
+	_, err := new(wire.Codec).EncodeParams(nil, &streams, []any{v})
+	var at *wire.ValueError
+	if errors.As(err, &at) {
+		if at.Path = strings.TrimPrefix(strings.TrimPrefix(at.Path, "params[0]"), "."); at.Path == "" {
+			return at.Err
 		}
-		return p.object(dst, name)
+	}
+	return err
+}
+
+func (a *argumentJSON) errorf(at int, format string, args ...any) error {
+	return &jsonError{columnOf(a.text, int64(at)), fmt.Errorf(format, args...)}
+}
+
+// natural makes a value by JSON's own kinds. outermost is the argument itself.
+func (a *argumentJSON) natural(n *jsonNode, outermost bool) (any, error) {
+	switch n.kind {
+	case jsonNull:
+		return nil, nil
+	case jsonBool:
+		return n.yes, nil
+	case jsonString:
+		return n.text, nil
+	case jsonNumber:
+		return a.number(n)
+	case jsonArray:
+		return a.array(n, outermost)
 	default:
-		return dst, fmt.Errorf("unexpected %v", token)
+		return a.object(n)
 	}
 }
 
-// appendNumber writes whole numbers as int64 and others as double, which are
-// what .NET methods take.
-func appendNumber(dst []byte, name string, n json.Number) ([]byte, error) {
-	if !strings.ContainsAny(n.String(), ".eE") {
-		i, err := n.Int64()
+// number: whole ones are int64 and others double, which are what .NET methods
+// take.
+func (a *argumentJSON) number(n *jsonNode) (any, error) {
+	if !strings.ContainsAny(n.text, ".eE") {
+		i, err := strconv.ParseInt(n.text, 10, 64)
 		if err != nil {
-			return dst, fmt.Errorf("%s is beyond the 64 bits of a whole number; write it with .0 or as {\"$double\": %s}", n, n)
+			return nil, a.errorf(n.at, "%s is beyond the 64 bits of a whole number; write it with .0 or as {\"$double\": %s}", n.text, n.text)
 		}
-		return bson.AppendInt64(dst, name, i), nil
+		return i, nil
 	}
-	f, err := n.Float64()
+	f, err := strconv.ParseFloat(n.text, 64)
 	if err != nil {
-		return dst, fmt.Errorf("%s is beyond what a double can hold", n)
+		return nil, a.errorf(n.at, "%s is beyond what a double can hold", n.text)
 	}
-	return appendDouble(dst, name, f), nil
+	return f, nil
 }
 
-func appendDouble(dst []byte, name string, f float64) []byte {
-	return bson.AppendDoubleData(bson.AppendHeader(dst, bson.Double, name), f)
-}
-
-// array appends an array. The argument itself needs a .NET type, which its items
-// tell if they are of one kind.
-func (p *argumentParser) array(dst []byte, name string, outermost bool) ([]byte, error) {
-	items, start := bson.Begin(nil)
-	kinds := map[bson.Type]bool{}
-	for i := 0; p.dec.More(); i++ {
+// array: the argument itself needs a .NET type, which its items tell if they are
+// of one kind.
+func (a *argumentJSON) array(n *jsonNode, outermost bool) (any, error) {
+	list := wire.Items{Values: make([]any, len(n.items))}
+	for i, item := range n.items {
 		var err error
-		if items, err = p.value(items, strconv.Itoa(i), false); err != nil {
-			return dst, err
+		if list.Values[i], err = a.natural(item, false); err != nil {
+			return nil, err
 		}
 	}
-	if _, err := p.dec.Token(); err != nil {
-		return dst, err
+	if item := itemType(list.Values); outermost && item != "" {
+		list.Type = item + "[], mscorlib"
 	}
-	items = bson.End(items, start)
-	list := bson.Value{Type: bson.Array, Data: items}
-	for it := list.Elements(); it.Next(); {
-		kinds[it.Value().Type] = true
-	}
-	item := itemType(kinds)
-	if !outermost || item == "" {
-		return bson.AppendValue(dst, name, list), nil
-	}
-	dst, start = bson.Begin(bson.AppendHeader(dst, bson.Document, name))
-	dst = bson.AppendString(dst, "$type", item+"[], mscorlib")
-	dst = bson.AppendValue(dst, "$values", list)
-	return bson.End(dst, start), nil
+	return list, nil
 }
 
 // itemType is the .NET type of an array's items, "" where they differ.
-func itemType(kinds map[bson.Type]bool) string {
-	names := map[bson.Type]string{
-		bson.String: "System.String", bson.Int64: "System.Int64", bson.Double: "System.Double",
-		bson.Bool: "System.Boolean", bson.DateTime: "System.DateTime",
+func itemType(values []any) (name string) {
+	for _, v := range values {
+		one := ""
+		switch v.(type) {
+		case nil:
+			continue // only text can be null
+		case string:
+			one = "System.String"
+		case int64:
+			one = "System.Int64"
+		case float64:
+			one = "System.Double"
+		case bool:
+			one = "System.Boolean"
+		case time.Time:
+			one = "System.DateTime"
+		}
+		if one == "" || (name != "" && one != name) {
+			return ""
+		}
+		name = one
 	}
-	if kinds[bson.String] && kinds[bson.Null] { // text can be null
-		delete(kinds, bson.Null)
+	for _, v := range values {
+		if v == nil && name != "System.String" {
+			return ""
+		}
 	}
-	if len(kinds) != 1 {
-		return ""
-	}
-	for kind := range kinds {
-		return names[kind]
-	}
-	return ""
+	return name
 }
 
-// object appends a document, or the value that an object with a dollar name
-// stands for.
-func (p *argumentParser) object(dst []byte, name string) ([]byte, error) {
-	begun := len(dst)
-	dst, start := bson.Begin(bson.AppendHeader(dst, bson.Document, name))
-	seen := map[string]bool{}
-	for first := true; p.dec.More(); first = false {
-		token, err := p.dec.Token()
-		if err != nil {
-			return dst, err
-		}
-		key, _ := token.(string)
+// object makes an object, or the value that one with a dollar name stands for.
+func (a *argumentJSON) object(n *jsonNode) (any, error) {
+	if kind, value := n.special(); kind != "" {
+		return a.special(kind, value)
+	}
+	var o wire.Object
+	for i, m := range n.members {
 		switch {
-		case seen[key]:
-			return dst, fmt.Errorf("%q stands twice in the object", key)
-		case strings.IndexByte(key, 0) >= 0:
-			return dst, fmt.Errorf("%q: a name cannot hold a NUL", key)
-		case key == "$type" && !first:
-			return dst, errors.New("$type must be the first member of its object")
-		case strings.HasPrefix(key, "$") && key != "$type" && key != "$value" && key != "$values":
-			if !first {
-				return dst, fmt.Errorf("%s stands alone in its object", key)
+		case m.name == "$type" && i > 0:
+			return nil, a.errorf(m.at, "$type must be the first member of its object")
+		case m.name == "$type":
+			if m.value.kind != jsonString {
+				return nil, a.errorf(m.value.at, "$type is %s: expected the name of a .NET type", m.value.kind)
 			}
-			return p.special(dst[:begun], name, key)
+			o.Type = m.value.text
+			continue
+		case strings.HasPrefix(m.name, "$") && m.name != "$value" && m.name != "$values":
+			if len(n.members) > 1 && strings.Contains("$guid $date $double $bytes $stream", m.name) {
+				return nil, a.errorf(m.at, "%s stands alone in its object", m.name)
+			}
+			return nil, a.errorf(m.at, "%s is unknown: expected $type, $values, $value, $guid, $date, $double, $bytes or $stream", m.name)
 		}
-		seen[key] = true
-		if dst, err = p.value(dst, key, false); err != nil {
-			return dst, err
+		value, err := a.natural(m.value, false)
+		if err != nil {
+			return nil, err
 		}
+		o.Members = append(o.Members, wire.Member{Name: m.name, Value: value})
 	}
-	_, err := p.dec.Token()
-	return bson.End(dst, start), err
+	return o, nil
 }
 
-// special appends the value of {"$kind": value}.
-func (p *argumentParser) special(dst []byte, name, kind string) ([]byte, error) {
-	token, err := p.dec.Token()
-	if err != nil {
-		return dst, err
-	}
-	text := fmt.Sprint(token)
+// special is the value of {"$kind": value}.
+func (a *argumentJSON) special(kind string, n *jsonNode) (any, error) {
 	switch kind {
 	case "$guid":
-		id, err := uuid.Parse(text)
+		id, err := uuid.Parse(n.text)
 		if err != nil {
-			return dst, fmt.Errorf("$guid: %q is no GUID", text)
+			return nil, a.errorf(n.at, "$guid: %q is no GUID", n.text)
 		}
-		dst = bson.AppendBinary(dst, name, bson.SubtypeGUID, wire.AppendGUID(nil, id))
+		return id, nil
 	case "$date":
-		t, err := parseDate(text)
+		t, err := parseDate(n.text)
 		if err != nil {
-			return dst, err
+			return nil, a.errorf(n.at, "$date: %v", err)
 		}
-		dst = bson.AppendInt64Data(bson.AppendHeader(dst, bson.DateTime, name), t.UnixMilli())
+		return t, nil
 	case "$double":
-		f, err := strconv.ParseFloat(text, 64)
+		f, err := strconv.ParseFloat(n.text, 64)
 		if err != nil {
-			return dst, fmt.Errorf("$double: %q is no number; besides numbers there are NaN, Infinity and -Infinity", text)
+			return nil, a.errorf(n.at, "$double: %q is no number; besides numbers there are NaN, Infinity and -Infinity", n.text)
 		}
-		dst = appendDouble(dst, name, f)
-	case "$bytes":
-		b, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return dst, fmt.Errorf("$bytes: %q is not base64", text)
-		}
-		dst = bson.AppendBinary(dst, name, bson.SubtypeBytes, b)
+		return f, nil
+	case "$stream":
+		return a.stream(n, strings.TrimPrefix(n.text, "@"))
 	default:
-		return dst, fmt.Errorf("%s is unknown: expected $type, $values, $value, $guid, $date, $double or $bytes", kind)
+		b, err := base64.StdEncoding.DecodeString(n.text)
+		if err != nil {
+			return nil, a.errorf(n.at, "$bytes: %q is not base64", shortened(n.text))
+		}
+		return b, nil
 	}
-	if p.dec.More() {
-		return dst, fmt.Errorf("%s stands alone in its object", kind)
+}
+
+// stream is the data stream of a file.
+func (a *argumentJSON) stream(n *jsonNode, file string) (any, error) {
+	if n.kind != jsonString || file == "" {
+		return nil, a.errorf(n.at, `found %s where a data stream is due: expected "@FILE"`, n.kind)
 	}
-	_, err = p.dec.Token()
-	return dst, err
+	stream, err := halibut.StreamFile(file)
+	if err != nil {
+		return nil, &jsonError{columnOf(a.text, int64(n.at)), err}
+	}
+	return stream, nil
 }
 
 func parseDate(text string) (time.Time, error) {
@@ -248,7 +217,7 @@ func parseDate(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("$date: %q is no date: expected for example 2006-01-02T15:04:05Z", text)
+	return time.Time{}, fmt.Errorf("%q is no date: expected for example 2006-01-02T15:04:05Z", text)
 }
 
 // formatDouble writes a double so that it does not read as a whole number.

@@ -16,8 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert"
+	"github.com/halibut-go/halibut/cmd/internal/contract"
+	"github.com/halibut-go/halibut/cmd/internal/convert"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -203,7 +203,7 @@ func (s *settings) fromGo(args []string) (source []byte, out string, notes []str
 		}
 		out = filepath.Join(folder, name+"_halibut.go")
 	}
-	p, err := contract.Load(folder, out)
+	p, err := load(folder, out)
 	if err != nil {
 		return nil, "", nil, err
 	}

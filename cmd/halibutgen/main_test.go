@@ -52,7 +52,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 // TestGoPackage generates a file beside a contract, twice.
 func TestGoPackage(t *testing.T) {
-	folder := filepath.Join("internal", "contract", "testdata", "accepted", "echo")
+	folder := filepath.Join("..", "internal", "contract", "testdata", "accepted", "echo")
 	want, err := os.ReadFile(filepath.Join(folder, "contracts_halibut.go"))
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/go/packages"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/refusedtest"
+	"github.com/halibut-go/halibut/cmd/internal/refusedtest"
 )
 
 // accepted are the fixture packages and what they are generated with.
@@ -80,42 +80,6 @@ func TestAccepted(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", file, diff)
 			}
 		})
-	}
-}
-
-// TestLoad reads a package in which the file to be written is in ruins.
-func TestLoad(t *testing.T) {
-	folder := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := filepath.Join(folder, "out.go")
-	write("go.mod", "module example.com/ruin\n\ngo 1.26\n")
-	write("out.go", "package } not Go")
-	if _, err := Load(folder, out); err == nil || !strings.Contains(err.Error(), "no Go file but out.go") {
-		t.Errorf("a folder without a contract: %v", err)
-	}
-	write("contract.go", "package ruin\n\nimport \"context\"\n\ntype Contract interface{ M(context.Context) error }\n\nvar _ = NewContractClient\n")
-	write("contract_test.go", "package ruin_test\n")
-	p, err := Load(folder, out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	contracts, err := Read(p, NewImports(), Options{Types: []string{"Contract"}})
-	if err != nil || len(contracts) != 1 || contracts[0].Wire != "IContract" {
-		t.Errorf("got %v, %v", contracts, err)
-	}
-	if _, err := Load(folder, filepath.Join(folder, "other.go")); err == nil {
-		t.Error("a package with a ruined file was accepted")
-	}
-	write("contract.go", "package")
-	if _, err := Load(folder, out); err == nil {
-		t.Error("a folder without a Go package was accepted")
-	}
-	if _, err := Load(filepath.Join(folder, "none"), out); err == nil {
-		t.Error("a folder that does not exist was accepted")
 	}
 }
 

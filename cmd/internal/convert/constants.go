@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"go/constant"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // constantsOf are the public constants of a static class.

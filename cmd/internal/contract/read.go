@@ -2,6 +2,7 @@ package contract
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/scanner"
@@ -34,6 +35,37 @@ func Read(p *Package, imports *Imports, options Options) ([]*Contract, error) {
 	r.checkServiceNames(contracts)
 	r.errors.Sort()
 	return contracts, r.errors.Err()
+}
+
+// Find reads the contract that peers call by this name, without regard to case.
+// Other interfaces of the package may be no contracts.
+func Find(p *Package, service string) (*Contract, error) {
+	var known []string
+	var broken error
+	for _, name := range p.Types.Scope().Names() {
+		object, isType := p.Types.Scope().Lookup(name).(*types.TypeName)
+		if !isType || !types.IsInterface(object.Type()) || !object.Exported() {
+			continue
+		}
+		contracts, err := Read(p, NewImports(), Options{Types: []string{name}})
+		switch {
+		case err != nil && strings.EqualFold(WireName(name), service):
+			broken = err
+		case err != nil:
+		case strings.EqualFold(contracts[0].Wire, service):
+			return contracts[0], nil
+		default:
+			known = append(known, contracts[0].Wire)
+		}
+	}
+	switch {
+	case broken != nil:
+		return nil, broken
+	case len(known) == 0:
+		return nil, errors.New("it declares no contract")
+	default:
+		return nil, fmt.Errorf("it declares no %s; there is %s", service, strings.Join(known, ", "))
+	}
 }
 
 type reader struct {
@@ -187,7 +219,7 @@ func (r *reader) inOrder(iface *types.Interface) []*types.Func {
 }
 
 func (r *reader) method(c *Contract, f *types.Func, shared bool) *Method {
-	m := &Method{Name: f.Name(), Wire: f.Name(), Pos: r.Fset.Position(f.Pos())}
+	m := &Method{Name: f.Name(), Wire: f.Name(), Pos: r.Fset.Position(f.Pos()), Func: f}
 	if field := r.fields[f.Pos()]; field != nil {
 		found := r.directives("a method", map[string]bool{"method": true, "idempotent": false}, field.Doc)
 		if d, ok := found["method"]; ok {

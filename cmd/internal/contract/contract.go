@@ -2,7 +2,20 @@
 // Go interface, and writes the client and the registration.
 package contract
 
-import "go/token"
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+)
+
+// A Package is a Go package with contracts in it, parsed and checked as far as
+// it goes: code that calls what is yet to be generated has errors.
+type Package struct {
+	Name  string
+	Fset  *token.FileSet
+	Files []*ast.File
+	Types *types.Package
+}
 
 // A Contract is an interface whose methods are called over Halibut.
 type Contract struct {
@@ -22,6 +35,7 @@ type Method struct {
 	Result     string // the Go type of the result, or nothing
 	Idempotent bool
 	Pos        token.Position
+	Func       *types.Func // of the interface
 }
 
 // A Param is one argument of a method.

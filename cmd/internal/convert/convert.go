@@ -12,8 +12,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/contract"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // Options say what is converted, and how.

@@ -3,8 +3,8 @@ package convert
 import (
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/contract"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 const (

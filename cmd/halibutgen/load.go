@@ -1,30 +1,21 @@
-package contract
+package main
 
 import (
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/token"
-	"go/types"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/tools/go/packages"
+
+	"github.com/halibut-go/halibut/cmd/internal/contract"
 )
 
-// A Package is a Go package with contracts in it, parsed and checked as far as
-// it goes: code that calls what is yet to be generated has errors.
-type Package struct {
-	Name  string
-	Fset  *token.FileSet
-	Files []*ast.File
-	Types *types.Package
-}
-
-// Load reads the package in a folder. The file that is to be written counts as
+// load reads the package in a folder. The file that is to be written counts as
 // empty, so that what it says now does not matter.
-func Load(folder, out string) (*Package, error) {
+func load(folder, out string) (*contract.Package, error) {
 	overlay, err := emptied(folder, out)
 	if err != nil {
 		return nil, err
@@ -47,7 +38,7 @@ func Load(folder, out string) (*Package, error) {
 			return nil, fmt.Errorf("load the Go package: %w", e)
 		}
 	}
-	return &Package{Name: p.Name, Fset: p.Fset, Files: p.Syntax, Types: p.Types}, nil
+	return &contract.Package{Name: p.Name, Fset: p.Fset, Files: p.Syntax, Types: p.Types}, nil
 }
 
 // emptied returns an overlay in which the file to be written declares nothing.

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // goType is what a C# type becomes.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // A declaration is a C# type with all its partial parts.

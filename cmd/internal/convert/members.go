@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // member is what .NET sends of a class: a field or a property.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/refusedtest"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/refusedtest"
 )
 
 func TestRefused(t *testing.T) {
@@ -211,7 +211,7 @@ func TestConstants(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*/*.cs", "../../../../wire/testdata/*.cs"} {
+	for _, pattern := range []string{"testdata/*/*.cs", "../../../wire/testdata/*.cs"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // enum is what a C# enum becomes: an integer type with constants, or a string

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/refusedtest"
+	"github.com/halibut-go/halibut/cmd/internal/convert"
+	"github.com/halibut-go/halibut/cmd/internal/refusedtest"
 )
 
 // options reads a fixture's args: paths, and flags as the command has them.

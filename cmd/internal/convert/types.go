@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // emittedType is a Go type that the file declares.

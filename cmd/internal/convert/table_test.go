@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/convert"
+	"github.com/halibut-go/halibut/cmd/internal/convert"
 )
 
 var codeSpan = regexp.MustCompile("`([^`]+)`")
@@ -15,7 +15,7 @@ var codeSpan = regexp.MustCompile("`([^`]+)`")
 // TestTableOfTypes converts a member of each C# type in docs/dotnet-types.md
 // and compares the Go type with the table's.
 func TestTableOfTypes(t *testing.T) {
-	page, err := os.ReadFile("../../../../docs/dotnet-types.md")
+	page, err := os.ReadFile("../../../docs/dotnet-types.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/contract"
-	"github.com/halibut-go/halibut/cmd/halibutgen/internal/csharp"
+	"github.com/halibut-go/halibut/cmd/internal/contract"
+	"github.com/halibut-go/halibut/cmd/internal/csharp"
 )
 
 // contractType is a contract with what its Go interface says besides.
