@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/halibut-go/halibut/queue"
 )
 
 // liveConnection is an accepted connection whose peer said who it is.
@@ -184,10 +186,18 @@ type Subscriber struct {
 	Busy         int       // connections with a call under way
 	Since        time.Time // when the first of the connections came
 	QueueLength  int       // requests that wait
+	QueueOldest  time.Time // when the oldest of them was queued; zero where none waits, or it is not known
+	// Node is "" for this runtime's own connections. Otherwise it is the id of the
+	// node that holds them, whose queues this runtime shares. Of its Peer only
+	// pins, address, role and subscription are known, and all of it may be some
+	// seconds old.
+	Node string
 }
 
-// Subscribers are the polling services that are connected to this runtime,
-// sorted by subscription; two certificates under one subscription are two.
+// Subscribers are the polling services that are connected to this runtime, and
+// to all that share its queues (queue.Cluster), sorted by subscription; two
+// certificates under one subscription are two. When the shared queues do not
+// answer within two seconds, it is what this runtime knows by itself.
 func (rt *Runtime) Subscribers() []Subscriber {
 	type key struct {
 		subscription string
@@ -214,10 +224,12 @@ func (rt *Runtime) Subscribers() []Subscriber {
 	}
 	subscribers := make([]Subscriber, 0, len(found))
 	for _, s := range found {
-		if q, err := rt.queues.Queue(s.Subscription); err == nil {
-			s.QueueLength = q.Stats().Length
-		}
 		subscribers = append(subscribers, *s)
+	}
+	if cluster, ok := rt.queues.(queue.Cluster); ok {
+		subscribers = rt.ofCluster(cluster, subscribers)
+	} else {
+		rt.lookIntoQueues(subscribers)
 	}
 	slices.SortFunc(subscribers, func(a, b Subscriber) int {
 		if by := strings.Compare(a.Subscription, b.Subscription); by != 0 {

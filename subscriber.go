@@ -36,6 +36,7 @@ func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) 
 		stopWaiting: stopWaiting,
 	}
 	rt.live.serves(a.live, s)
+	defer rt.attend(peer.Subscription, s.peer)()
 	stop := context.AfterFunc(ctx, func() { s.connection.Abort(context.Cause(ctx)) })
 	defer stop()
 	running := make(chan struct{})
@@ -95,8 +96,12 @@ func (s *subscriber) run(ctx context.Context) error {
 // next takes the next request. It ends with a deadline error when it is time
 // for a null request.
 func (s *subscriber) next() (queue.Delivery, error) {
-	if delivery, ok := s.queue.TryNext(s.peer); ok {
-		return delivery, nil // also while the runtime drains: what is queued is passed on first
+	// What is queued is passed on first, also while the runtime drains, unless
+	// other nodes can do that.
+	if s.rt.ownQueues || s.waiting.Err() == nil {
+		if delivery, ok := s.queue.TryNext(s.peer); ok {
+			return delivery, nil
+		}
 	}
 	ctx := s.waiting
 	if limit := s.rt.limits.NullRequest; limit > 0 {

@@ -25,7 +25,7 @@ func hasty(t *timing) {
 		tick: 20 * time.Millisecond, firstBeat: 40 * time.Millisecond, beat: 100 * time.Millisecond, retryBeat: 50 * time.Millisecond,
 		watch: 40 * time.Millisecond, senderSilent: 1500 * time.Millisecond, processSilent: time.Second,
 		collectedCheck: 100 * time.Millisecond, responsePoll: 100 * time.Millisecond, responsePolls: time.Second,
-		markerPoll: 100 * time.Millisecond, queuePoll: 200 * time.Millisecond, sentinel: 50 * time.Millisecond, tidy: 10 * time.Millisecond,
+		markerPoll: 100 * time.Millisecond, queuePoll: 200 * time.Millisecond, sentinel: 50 * time.Millisecond, attend: 100 * time.Millisecond, tidy: 10 * time.Millisecond,
 	}
 }
 

@@ -122,33 +122,48 @@ func TestServeQueueNeedsSealedMessages(t *testing.T) {
 	}
 }
 
-// TestAgentStaysConnectedInAnOutage: its connection is the same before and
-// after, and the calls that were made meanwhile succeed.
-func TestAgentStaysConnectedInAnOutage(t *testing.T) {
-	s := startServer(t)
+// connectAgent has an agent poll poll://agent at a runtime with these options,
+// until the test ends.
+func connectAgent(t *testing.T, opts *halibut.Options) (holder *halibut.Runtime) {
+	t.Helper()
 	services, _ := workServices()
-	agent, holder := halibuttest.Certificate("agent"), halibuttest.Certificate("holder")
 	trust := new(halibut.TrustList)
-	if err := trust.AllowPolling(halibut.PinOf(agent), "poll://agent"); err != nil {
+	if err := trust.AllowPolling(halibut.PinOf(halibuttest.Certificate("agent")), "poll://agent"); err != nil {
 		t.Fatal(err)
 	}
-	var lost atomic.Int32
-	fast := halibut.Limits{NullRequest: 50 * time.Millisecond} // null requests go on all the time
-	client := newRuntime(t, "holder", &halibut.Options{
-		Authorizer: trust, Queues: s.node(t, nil, patiently), Limits: fast,
-		Trace: &halibut.Trace{Disconnected: func(halibut.Connection, error) { lost.Add(1) }},
-	})
-	caller := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, nil, patiently)})
+	opts.Authorizer = trust
+	holder, agent := newRuntime(t, "holder", opts), newRuntime(t, "agent", &halibut.Options{Services: services})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	to := endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(halibuttest.Certificate("holder")).String())
 	ended := make(chan error, 2)
-	go func() { ended <- client.Serve(context.Background(), l) }()
-	polling := newRuntime(t, "agent", &halibut.Options{Services: services})
-	go func() {
-		ended <- polling.Poll(context.Background(), "poll://agent", endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(holder).String()))
-	}()
+	go func() { ended <- holder.Serve(context.Background(), l) }()
+	go func() { ended <- agent.Poll(context.Background(), "poll://agent", to) }()
+	t.Cleanup(func() {
+		_ = agent.Close()
+		_ = holder.Close()
+		for range cap(ended) {
+			if err := <-ended; !errors.Is(err, halibut.ErrClosed) {
+				t.Error(err)
+			}
+		}
+	})
+	return holder
+}
+
+// TestAgentStaysConnectedInAnOutage: its connection is the same before and
+// after, and the calls that were made meanwhile succeed.
+func TestAgentStaysConnectedInAnOutage(t *testing.T) {
+	s := startServer(t)
+	var lost atomic.Int32
+	connectAgent(t, &halibut.Options{
+		Queues: s.node(t, nil, patiently),
+		Limits: halibut.Limits{NullRequest: 50 * time.Millisecond}, // null requests go on all the time
+		Trace:  &halibut.Trace{Disconnected: func(halibut.Connection, error) { lost.Add(1) }},
+	})
+	caller := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, nil, patiently)})
 	call := func() error {
 		return caller.Client(endpoint(t, "poll://agent")).Call(t.Context(), "IWork", "SayHello", nil, "x")
 	}
@@ -170,11 +185,40 @@ func TestAgentStaysConnectedInAnOutage(t *testing.T) {
 	if n := lost.Load(); n != 0 {
 		t.Errorf("%d connections were lost", n)
 	}
-	_ = polling.Close()
-	_ = client.Close()
-	for range cap(ended) {
-		if err := <-ended; !errors.Is(err, halibut.ErrClosed) {
-			t.Error(err)
-		}
+}
+
+// TestSubscribersOfTheCluster: every node tells of the agents of all, and what
+// waits for them.
+func TestSubscribersOfTheCluster(t *testing.T) {
+	s := startServer(t)
+	holding := s.node(t, nil, hasty)
+	holder := connectAgent(t, &halibut.Options{Queues: holding})
+	p := s.node(t, nil, hasty)
+	other := newRuntime(t, "caller", &halibut.Options{Queues: p})
+	eventually(t, "the other node knows the agent", func() bool { return len(other.Subscribers()) == 1 })
+	far, near := other.Subscribers()[0], holder.Subscribers()[0]
+	pin := halibut.PinOf(halibuttest.Certificate("agent"))
+	if far.Node != holding.node || far.Connections != 1 || far.Peer.Thumbprint != pin || far.Peer.Addr.String() != near.Peer.Addr.String() || far.Subscription != "poll://agent/" {
+		t.Errorf("%+v", far)
+	}
+	if near.Node != "" || near.Peer.Thumbprint != pin || len(holder.Subscribers()) != 1 {
+		t.Errorf("%+v", near)
+	}
+
+	// A call that is for another certificate waits.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	bound := endpoint(t, "poll://agent", halibut.PinOf(halibuttest.Certificate("somebody else")).String())
+	go func() { done <- other.Client(bound).Call(ctx, "IWork", "SayHello", nil, "x") }()
+	for name, rt := range map[string]*halibut.Runtime{"holder": holder, "other": other} {
+		eventually(t, name+" sees what waits", func() bool {
+			s := rt.Subscribers()[0]
+			return s.QueueLength == 1 && time.Since(s.QueueOldest).Abs() < time.Minute
+		})
+	}
+	cancel()
+	if err := <-done; halibut.CodeOf(err) != halibut.CodeCanceled {
+		t.Error(err)
 	}
 }

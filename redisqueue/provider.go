@@ -45,8 +45,11 @@ type Provider struct {
 	roused  chan struct{} // for the watch: there is something to look after
 	untidy  untidy
 	orphans time.Time // when the store was last rid of them; the watch's own
-	ran     recent    // requests that were in the hands of a collector of this node
-	unclean recent    // ids of calls whose response may still come
+
+	attendances attendances
+
+	ran     recent // requests that were in the hands of a collector of this node
+	unclean recent // ids of calls whose response may still come
 
 	mu         sync.Mutex
 	queues     map[string]*redisQueue
@@ -144,6 +147,7 @@ func (p *Provider) Close() error {
 	p.mu.Unlock()
 	p.work.Wait()
 	p.untidy.flush(p)
+	p.leaveAll()
 	p.sentinel.remove()
 	giveUp.Stop()
 	p.stop()

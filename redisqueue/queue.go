@@ -132,19 +132,29 @@ func (q *redisQueue) depart(w *collector) bool {
 // Redis tells them; Collected and Waiting are those of this node. When Redis
 // does not answer within a second, Length and Oldest are zero.
 func (q *redisQueue) Stats() queue.Stats {
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
+	if q.isClosed() {
 		return queue.Stats{}
 	}
-	s := queue.Stats{Collected: q.collected, Waiting: q.collectors.waiting()}
-	q.mu.Unlock()
+	s := q.own()
 	ctx, cancel := context.WithTimeout(q.provider.life, q.provider.timing.leave)
 	defer cancel()
-	if n, oldest, err := q.provider.storage.length(ctx, q.keys); err == nil {
-		s.Length, s.Oldest = int(n), oldest
+	if l, err := q.provider.storage.lengths(ctx, []*endpointKeys{q.keys}); err == nil {
+		s.Length, s.Oldest = l[0].entries, l[0].oldest
 	}
 	return s
+}
+
+// own is the part of Stats that this node knows by itself.
+func (q *redisQueue) own() queue.Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return queue.Stats{Collected: q.collected, Waiting: q.collectors.waiting()}
+}
+
+func (q *redisQueue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
 }
 
 // listen subscribes to the queue's pulse. q.mu is held.

@@ -79,6 +79,7 @@ type timing struct {
 	markerPoll     time.Duration
 	queuePoll      time.Duration // for requests whose pulse was lost
 	sentinel       time.Duration // while calls wait
+	attend         time.Duration // telling others again who collects here
 	tidy           time.Duration // collecting names to delete and to unsubscribe
 }
 
@@ -88,7 +89,7 @@ func defaultTiming() timing {
 		tick: time.Second, firstBeat: 7 * time.Second, beat: 15 * time.Second, retryBeat: 7500 * time.Millisecond,
 		watch: 2 * time.Second, senderSilent: 90 * time.Second, processSilent: 60 * time.Second,
 		collectedCheck: 15 * time.Second, responsePoll: 15 * time.Second, responsePolls: 2 * time.Minute,
-		markerPoll: 15 * time.Second, queuePoll: 30 * time.Second, sentinel: 5 * time.Second, tidy: 50 * time.Millisecond,
+		markerPoll: 15 * time.Second, queuePoll: 30 * time.Second, sentinel: 5 * time.Second, attend: 20 * time.Second, tidy: 50 * time.Millisecond,
 	}
 }
 

@@ -290,28 +290,6 @@ func (s *storage) cancel(ctx context.Context, e *endpointKeys, id string) error 
 	})
 }
 
-// length is how many entries a queue has, and since when the first waits; zero
-// if that is not known.
-func (s *storage) length(ctx context.Context, e *endpointKeys) (n int64, oldest time.Time, err error) {
-	replies := s.client.DoMulti(ctx, s.client.B().Llen().Key(e.list).Build(), s.client.B().Lindex().Key(e.list).Index(0).Build())
-	if n, err = replies[0].AsInt64(); err != nil || n == 0 {
-		return 0, time.Time{}, err
-	}
-	id, err := replies[1].ToString()
-	if err != nil {
-		return n, time.Time{}, nil // collected between the two
-	}
-	queued, queuedErr := s.client.Do(ctx, s.client.B().Hget().Key(e.requestKey(id)).Field(fieldQueued).Build()).AsInt64()
-	before := time.Now()
-	now, nowErr := s.client.Do(ctx, s.client.B().Time().Build()).AsIntSlice()
-	if queuedErr != nil || nowErr != nil || len(now) != 2 {
-		return n, time.Time{}, nil
-	}
-	// The server's clock may be another: what counts is how long ago that was.
-	age := time.Duration(now[0]*1e6+now[1]-queued) * time.Microsecond
-	return n, before.Add(time.Since(before)/2 - age), nil
-}
-
 // unlink deletes keys.
 func (s *storage) unlink(ctx context.Context, keys []string) error {
 	if !s.cluster {

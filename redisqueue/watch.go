@@ -80,6 +80,7 @@ func (p *Provider) round(now time.Time) {
 
 	p.watchSentinel(now, calls)
 	p.watchOrphans(now)
+	p.watchAttendances(now)
 	var r roundCommands
 	for _, c := range calls {
 		c.watch(now, &r)
@@ -106,6 +107,7 @@ func (p *Provider) watchSentinel(now time.Time, calls []*call) {
 	if !s.check(p.life) {
 		return
 	}
+	p.attendances.renewed = time.Time{} // it was lost, too
 	for _, c := range calls {
 		c.order(orderLost)
 	}
