@@ -19,7 +19,7 @@ func projectFiles(t *testing.T, ext string) (names []string) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || isModule(name)):
 			return fs.SkipDir
 		case !d.IsDir() && strings.HasSuffix(name, ext):
 			names = append(names, filepath.ToSlash(name))
@@ -30,6 +30,11 @@ func projectFiles(t *testing.T, ext string) (names []string) {
 		t.Fatal(err)
 	}
 	return names
+}
+
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 func readFile(t *testing.T, name string) string {

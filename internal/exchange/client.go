@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -22,9 +23,15 @@ const (
 
 // Client makes calls over one connection, one at a time. Do and SendNull must
 // not run at the same time as each other; Close may be called at any time.
+//
+// Whoever waits for something reads the connection itself, so that a response
+// passes from one goroutine to another nowhere. Run reads it while nobody waits.
 type Client struct {
 	*link
 	polling bool // the service dialled: it says NEXT, this side PROCEED
+
+	reading sync.Mutex  // held by the goroutine that reads
+	rest    *time.Timer // when it fires, nobody has read for a while: Run does
 
 	// Guarded by link.mu.
 	state       state
@@ -33,13 +40,13 @@ type Client struct {
 	proceedOwed bool   // NEXT was said with a request: PROCEED comes before the response
 	nullSent    bool   // NEXT is awaited after a null request
 
-	signal chan struct{} // the reader tells the caller that state or call changed
-	ended  chan struct{} // the reading goroutine is done
+	signal chan struct{} // Run tells whoever waits that state has changed
+	ended  chan struct{} // Run is done
 	onEnd  func(error)
 
-	refusing bool // END has come while a request was on its way; the reader's own
+	refusing bool // END has come while a request was on its way; guarded by reading
 
-	late *wire.Streams // of the last response, for frames that may still follow; the reader's own
+	late *wire.Streams // of the last response, for frames that may still follow; guarded by reading
 }
 
 // Call is one request and what becomes of its response.
@@ -59,8 +66,8 @@ type Call struct {
 	// leaves it as configured, negative is none.
 	Response time.Duration
 
-	received  bool  // the response's document was read; the reading goroutine's
-	answered  bool  // guarded by the connection's lock
+	received  bool  // the response's document was read
+	answered  bool  // and its streams
 	streamErr error // a stream of the response could not be stored
 }
 
@@ -69,23 +76,23 @@ type Receiver interface {
 	// Started runs just before the first byte of the request is written. If it
 	// reports false the call is given up and the connection stays as it is.
 	Started() bool
-	// Receive takes the response. It runs in the connection's reading
-	// goroutine and before Do returns. It binds the data streams that it wants
-	// to the response's Streams; those are read after it.
+	// Receive takes the response, in the goroutine of Do. It binds the data
+	// streams that it wants to the response's Streams; those are read after it.
 	Receive(*wire.Response)
-	// Complete runs after Receive, in the same goroutine, when the streams of
-	// the response are there too, all of them: for those who hand the response
-	// on before Do has returned.
+	// Complete runs after Receive, when the streams of the response are there
+	// too, all of them: for those who hand the response on before Do has
+	// returned.
 	Complete(*wire.Response)
 }
 
 // Client starts the client's side of the conversation on an identified
-// connection. onEnd, if not nil, runs once, in the reading goroutine, when the
+// connection. onEnd, if not nil, runs once, in the goroutine of Run, when the
 // connection has ended.
 func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 	c := &Client{
 		link:    s.start(config),
 		polling: s.Peer.Role == wire.RoleSubscriber,
+		rest:    time.NewTimer(watchAfter),
 		signal:  make(chan struct{}, 1),
 		ended:   make(chan struct{}),
 		onEnd:   onEnd,
@@ -94,12 +101,23 @@ func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 	return c
 }
 
-// Run reads the connection until it ends. It is the client's reading
-// goroutine: somebody must run it, once.
+// Run reads the connection whenever nobody waits for a response, so that its end
+// is seen when it comes. Somebody must run it, once.
 func (c *Client) Run() {
-	err := c.read()
-	c.fail(err)
+	for c.cause() == nil {
+		select {
+		case <-c.rest.C:
+			if c.reading.TryLock() { // otherwise a call goes on that has set the timer anew or will
+				c.watchIdle()
+				c.reading.Unlock()
+			}
+		case <-c.closed:
+		}
+	}
+	c.rest.Stop()
+	c.reading.Lock() // a call that reads sees the end too, and lets go
 	_ = c.reader.Close()
+	c.reading.Unlock()
 	close(c.ended)
 	if c.onEnd != nil {
 		c.onEnd(c.cause())
@@ -137,7 +155,7 @@ func (c *Client) Do(ctx context.Context, call *Call) error {
 		return c.abandon(call, n > 0, err)
 	}
 	c.expectResponse(call)
-	return c.await(ctx, call)
+	return c.awaitResponse(ctx, call)
 }
 
 // SendNull sends the null request, which keeps a polling connection in use.
@@ -193,12 +211,49 @@ func (c *Client) makeReady(ctx context.Context, together bool) error {
 	return c.awaitState(ctx, ready)
 }
 
+// awaitState waits until the connection has come to where it should, reading
+// it unless Run does.
 func (c *Client) awaitState(ctx context.Context, want state) error {
+	if !c.reading.TryLock() {
+		return c.awaitSignal(ctx, want)
+	}
+	defer c.release()
+	defer c.failWith(ctx)()
 	for {
-		c.mu.Lock()
-		err, reached := c.err, c.state == want
-		c.mu.Unlock()
-		if err != nil || reached {
+		reached, err := c.isIn(want)
+		if reached || err != nil {
+			return err
+		}
+		if err := c.park(); err != nil {
+			return c.readFailed(ctx, c.parkError(err))
+		}
+		if err := c.control(); err != nil {
+			return c.readFailed(ctx, err)
+		}
+	}
+}
+
+// readFailed ends the connection because reading it has failed. A context that
+// has ended is the reason rather than what it did to the connection.
+func (c *Client) readFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		c.fail(context.Cause(ctx))
+		return ctx.Err()
+	}
+	c.fail(err)
+	return c.cause()
+}
+
+func (c *Client) isIn(want state) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == want, c.err
+}
+
+func (c *Client) awaitSignal(ctx context.Context, want state) error {
+	for {
+		reached, err := c.isIn(want)
+		if reached || err != nil {
 			return err
 		}
 		select {
@@ -209,6 +264,35 @@ func (c *Client) awaitState(ctx context.Context, want state) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// failWith ends the connection when ctx ends, until the returned function is
+// called. If that comes too late the connection has ended when it returns: it
+// must not end under another call.
+func (c *Client) failWith(ctx context.Context) (stop func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	fail := func() { c.fail(context.Cause(ctx)) }
+	stopped := context.AfterFunc(ctx, fail)
+	return func() {
+		if !stopped() {
+			fail()
+		}
+	}
+}
+
+// release gives the connection back, to be read by Run when nobody else does:
+// at once when something is due that nobody waits for.
+func (c *Client) release() {
+	c.mu.Lock()
+	after := watchAfter
+	if c.state == awaitProceed {
+		after = 0
+	}
+	c.mu.Unlock()
+	c.reading.Unlock()
+	c.rest.Reset(after)
 }
 
 func (c *Client) begin(call *Call) error {
@@ -268,33 +352,33 @@ func (c *Client) responseLimit(call *Call) (time.Duration, string) {
 	return c.config.Timeouts.Response, nameResponse
 }
 
-func (c *Client) await(ctx context.Context, call *Call) error {
-	for {
-		select {
-		case <-c.signal:
-			if c.isAnswered(call) {
-				return call.result()
+// awaitResponse reads the response in the caller's goroutine. If Run reads, it
+// leaves off when the first byte is there.
+func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
+	defer c.failWith(ctx)()
+	c.reading.Lock()
+	defer c.release()
+	for !call.answered {
+		err := c.cause()
+		if err == nil {
+			if err = c.park(); err != nil {
+				err = c.parkError(err)
+			} else {
+				err = c.receive(call)
 			}
-		case <-c.closed:
+		}
+		if err != nil {
+			c.fail(err)
 			return c.abandon(call, true, c.cause())
-		case <-ctx.Done():
-			return c.abandon(call, true, context.Cause(ctx))
 		}
 	}
+	return call.result()
 }
 
-func (c *Client) isAnswered(call *Call) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return call.answered
-}
-
-// abandon ends the connection under a call. It waits for the reading
-// goroutine, which may be using what the call's Receive owns.
+// abandon ends the connection under a call.
 func (c *Client) abandon(call *Call, written bool, err error) error {
 	c.fail(err)
-	<-c.ended
-	if c.isAnswered(call) {
+	if call.answered {
 		return call.result()
 	}
 	if cause := c.cause(); cause != nil && !errors.Is(cause, ErrClosed) {

@@ -8,20 +8,22 @@ import (
 	"github.com/halibut-go/halibut/wire"
 )
 
-// read is the reading goroutine's loop.
-func (c *Client) read() error {
+// watchIdle reads the connection until it ends, or until there is something of
+// the response that a call waits for.
+func (c *Client) watchIdle() {
 	for {
-		if err := c.park(); err != nil {
-			return c.parkError(err)
+		err := c.park()
+		if c.waiting() != nil {
+			return // what has come, or why nothing does, is for the call
 		}
-		var err error
-		if call := c.waiting(); call != nil {
-			err = c.receive(call)
+		if err != nil {
+			err = c.parkError(err)
 		} else {
 			err = c.control()
 		}
 		if err != nil {
-			return err
+			c.fail(err)
+			return
 		}
 	}
 }
@@ -232,6 +234,5 @@ func (c *Client) finish(call *Call) error {
 			return err
 		}
 	}
-	c.notify()
 	return nil
 }
