@@ -308,6 +308,7 @@ func TestLimitsOfWaitsAreNamed(t *testing.T) {
 		if !errors.As(err, &timeout) || !timeout.Timeout() || !strings.Contains(err.Error(), "Limits.Response") {
 			t.Errorf("a response that does not come: %v", err)
 		}
+		synctest.Wait() // the service has seen its client go
 		close(block)
 		c.end()
 	})
