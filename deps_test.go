@@ -118,7 +118,7 @@ var layers = [][]string{
 	{".", "queue/queuetest"},
 	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/", "internal/samples", "internal/soak", "internal/vanished"},
 	{"cmd/internal/"},
-	{"cmd/", "examples/"},
+	{"cmd/", "examples/", "docs/"},
 }
 
 // besides are imports within one layer.
