@@ -27,6 +27,8 @@ type call struct {
 	limits          CallLimits
 	request         wire.Request
 	exchange        exchange.Call
+	roomParams      [paramsRoom]byte // for the params of most calls
+	encoded         bool             // once already
 
 	// What the response came to. It is written in the connection's reading
 	// goroutine, which the call waits for.
@@ -87,7 +89,12 @@ func (c *call) encode(ctx context.Context) error {
 		Method:     c.method,
 		Call:       c.metadata(ctx),
 	}
-	params, err := c.client.codec.EncodeParams(make([]byte, 0, paramsRoom), &c.request.Streams, c.args)
+	room := c.roomParams[:0]
+	if c.encoded { // who collected the last try may still read that one's
+		room = nil
+	}
+	c.encoded = true
+	params, err := c.client.codec.EncodeParams(room, &c.request.Streams, c.args)
 	if err != nil {
 		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
 	}

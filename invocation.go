@@ -28,6 +28,11 @@ type invocation struct {
 
 	context  servedContext
 	response wire.Response
+
+	// What most calls need is allocated with them.
+	running    context.Context // that the method is given
+	roomArgs   [4]reflect.Value
+	roomResult [resultRoom]byte
 }
 
 // Prepare implements [exchange.Handler].
@@ -64,7 +69,7 @@ func (inv *invocation) resolve() *wire.ServerError {
 		return refused
 	}
 	inv.method = m
-	inv.args = make([]reflect.Value, len(raw)+1)
+	inv.args = append(inv.roomArgs[:0], make([]reflect.Value, len(raw)+1)...)
 	for i, param := range m.params {
 		if err := inv.decode(i, param, raw[i]); err != nil {
 			return inv.misfit(overloads, raw, i, err)
@@ -201,7 +206,7 @@ func (inv *invocation) answer(ctx context.Context) {
 	result, failure := inv.serve(ctx)
 	if failure == nil {
 		var err error
-		response.Result, err = inv.codec.EncodeResultValue(make([]byte, 0, resultRoom), &response.Streams, result)
+		response.Result, err = inv.codec.EncodeResultValue(inv.roomResult[:0], &response.Streams, result)
 		if err != nil {
 			inv.rt.log.Error("a result cannot be sent", "service", inv.method.service, "method", inv.method.name, "error", err)
 			failure = invocationFailed("System.InvalidOperationException", "the result of the method cannot be sent: "+err.Error())
@@ -299,7 +304,8 @@ func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error
 	if err != nil {
 		return result, err
 	}
-	inv.args[0] = reflect.ValueOf(ctx)
+	inv.running = ctx
+	inv.args[0] = reflect.ValueOf(&inv.running).Elem() // a value of the interface's type: none has to be made for the call
 	if inv.live != nil {
 		source, err := inv.live.Open()
 		if err != nil {

@@ -149,6 +149,31 @@ func (r *Reader) ReadDocument() ([]byte, error) {
 	return d.buf, nil
 }
 
+// smallDocuments are the storage of documents that were recycled.
+var smallDocuments = sync.Pool{New: func() any { return new([smallDocument]byte) }}
+
+const smallDocument = 1 << 10
+
+// RecycleDocument takes a document back that ReadDocument has returned, so that
+// its storage serves another one. Nothing may be left that aliases it. It need
+// not be called.
+func RecycleDocument(document []byte) {
+	if cap(document) == smallDocument {
+		smallDocuments.Put((*[smallDocument]byte)(document[:smallDocument]))
+	}
+}
+
+// KeepDocument returns the same bytes in storage that is no larger than they
+// need, for a document that is kept and never recycled.
+func KeepDocument(document []byte) []byte {
+	if cap(document) != smallDocument {
+		return document
+	}
+	kept := append(make([]byte, 0, len(document)), document...)
+	RecycleDocument(document)
+	return kept
+}
+
 // ReleaseDocument gives the last document's share of the Budget back. Call it
 // when the document is decoded.
 func (r *Reader) ReleaseDocument() {
@@ -215,7 +240,11 @@ func (d *documentBuffer) grow(n int) error {
 		return &LimitError{What: "bytes of documents being decoded (Limits.Documents)", Limit: a.limit, Actual: used}
 	}
 	d.r.documents += more
-	d.buf = append(make([]byte, 0, n), d.buf...)
+	if d.buf == nil && n > 4 && n <= smallDocument {
+		d.buf = smallDocuments.Get().(*[smallDocument]byte)[:0]
+	} else {
+		d.buf = append(make([]byte, 0, n), d.buf...)
+	}
 	return nil
 }
 

@@ -78,6 +78,8 @@ type Receiver interface {
 	Started() bool
 	// Receive takes the response, in the goroutine of Do. It binds the data
 	// streams that it wants to the response's Streams; those are read after it.
+	// The Result of a response is gone when it returns, unless the call is
+	// Untyped.
 	Receive(*wire.Response)
 	// Complete runs after Receive, when the streams of the response are there
 	// too, all of them: for those who hand the response on before Do has
@@ -218,7 +220,8 @@ func (c *Client) awaitState(ctx context.Context, want state) error {
 		return c.awaitSignal(ctx, want)
 	}
 	defer c.release()
-	defer c.failWith(ctx)()
+	stop := c.failWith(ctx)
+	defer func() { c.stopped(ctx, stop) }()
 	for {
 		reached, err := c.isIn(want)
 		if reached || err != nil {
@@ -266,19 +269,21 @@ func (c *Client) awaitSignal(ctx context.Context, want state) error {
 	}
 }
 
-// failWith ends the connection when ctx ends, until the returned function is
-// called. If that comes too late the connection has ended when it returns: it
-// must not end under another call.
-func (c *Client) failWith(ctx context.Context) (stop func()) {
+// failWith ends the connection when ctx ends, until stop is called.
+func (c *Client) failWith(ctx context.Context) (stop func() bool) {
 	if ctx.Done() == nil {
-		return func() {}
+		return stopNothing
 	}
-	fail := func() { c.fail(context.Cause(ctx)) }
-	stopped := context.AfterFunc(ctx, fail)
-	return func() {
-		if !stopped() {
-			fail()
-		}
+	return context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)) })
+}
+
+func stopNothing() bool { return true }
+
+// stopped ends what failWith began. If that comes too late the connection has
+// ended when it returns: it must not end under another call.
+func (c *Client) stopped(ctx context.Context, stop func() bool) {
+	if !stop() {
+		c.fail(context.Cause(ctx))
 	}
 }
 
@@ -355,7 +360,8 @@ func (c *Client) responseLimit(call *Call) (time.Duration, string) {
 // awaitResponse reads the response in the caller's goroutine. If Run reads, it
 // leaves off when the first byte is there.
 func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
-	defer c.failWith(ctx)()
+	stop := c.failWith(ctx)
+	defer func() { c.stopped(ctx, stop) }()
 	c.reading.Lock()
 	defer c.release()
 	for !call.answered {

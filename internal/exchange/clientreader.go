@@ -143,7 +143,7 @@ func (c *Client) receive(call *Call) error {
 	if begun, err := c.leadIn(); !begun || err != nil {
 		return err
 	}
-	response, message, err := c.readResponse(call.Request.ID)
+	response, message, err := c.readResponse(call.Request.ID, call.Untyped)
 	if err != nil {
 		return readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
 	}
@@ -156,6 +156,8 @@ func (c *Client) receive(call *Call) error {
 		err = message.readAll()
 	} else {
 		err = message.readBound()
+		response.Result = wire.Raw{}
+		message.recycle()
 	}
 	if err != nil {
 		_ = response.Streams.CloseAll()

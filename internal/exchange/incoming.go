@@ -9,45 +9,53 @@ import (
 
 // incoming is a message whose data streams are still to be read.
 type incoming struct {
-	reader  *wire.Reader
-	streams *wire.Streams
-	husks   []wire.Husk // all that are, or look like, data streams
+	reader   *wire.Reader
+	streams  *wire.Streams
+	husks    []wire.Husk // all that are, or look like, data streams
+	document []byte      // that the message aliases
+}
+
+// recycle gives up the document of a message that nobody looks at any more.
+func (in *incoming) recycle() {
+	wire.RecycleDocument(in.document)
+	in.document = nil
 }
 
 // readResponse reads one message, which has to be the response to the request
 // with this id.
-func (l *link) readResponse(id string) (*wire.Response, incoming, error) {
-	parsed, husks, err := l.readMessage(id)
+// Its document is kept where somebody else decodes it, later.
+func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, error) {
+	parsed, in, err := l.readMessage(id, keep)
 	if err != nil {
-		return nil, incoming{}, err
+		return nil, in, err
 	}
 	response := parsed.Response
 	switch {
 	case response == nil:
-		return nil, incoming{}, unexpected("a response", "a request")
+		return nil, in, unexpected("a response", "a request")
 	case response.ID != id:
-		return nil, incoming{}, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
+		return nil, in, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
 	}
-	response.Streams = l.streamsFor(husks)
-	return response, incoming{l.reader, response.Streams, husks}, nil
+	response.Streams = in.streams
+	return response, in, nil
 }
 
 // readRequest reads one message, which has to be a request; nil is the null
 // request.
 func (l *link) readRequest() (*wire.Request, incoming, error) {
-	parsed, husks, err := l.readMessage("")
+	parsed, in, err := l.readMessage("", false)
 	if err != nil {
-		return nil, incoming{}, err
+		return nil, in, err
 	}
 	request := parsed.Request
 	switch {
 	case parsed.Response != nil:
-		return nil, incoming{}, unexpected("a request", "a response")
+		return nil, in, unexpected("a request", "a response")
 	case request == nil:
-		return nil, incoming{}, nil
+		return nil, in, nil
 	}
-	request.Streams = l.streamsFor(husks)
-	return request, incoming{l.reader, request.Streams, husks}, nil
+	request.Streams = in.streams
+	return request, in, nil
 }
 
 // streamsFor is nil for a message without data streams, as most are.
@@ -59,16 +67,20 @@ func (l *link) streamsFor(husks []wire.Husk) *wire.Streams {
 }
 
 // readMessage reads a message; id is that of the response that is due.
-func (l *link) readMessage(id string) (wire.Message, []wire.Husk, error) {
+func (l *link) readMessage(id string, keep bool) (parsed wire.Message, in incoming, err error) {
 	document, err := l.reader.ReadDocument()
 	if err != nil {
-		return wire.Message{}, nil, err
+		return parsed, in, err
 	}
-	parsed, err := wire.ParseResponse(document, l.config.Reader.Limits.MaxDepth(), id)
+	if keep {
+		document = wire.KeepDocument(document)
+	}
+	parsed, err = wire.ParseResponse(document, l.config.Reader.Limits.MaxDepth(), id)
 	if err != nil {
-		return wire.Message{}, nil, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
+		return parsed, in, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
 	}
-	return parsed, wire.Husks(document), nil
+	husks := wire.Husks(document)
+	return parsed, incoming{l.reader, l.streamsFor(husks), husks, document}, nil
 }
 
 // readBound reads the streams that decoded values hold, and those that say

@@ -22,7 +22,8 @@ type Handler interface {
 // Invocation is a request that is ready to run.
 type Invocation interface {
 	// Run runs the method, when the data streams of the request are there. ctx
-	// ends when the caller is gone. A method that ends its goroutine ends the
+	// ends when the caller is gone. What aliases the request's document is gone
+	// when the response is written. A method that ends its goroutine ends the
 	// one that Serve runs in.
 	Run(ctx context.Context) *wire.Response
 	// Live is the one data stream of the request that the method reads from
@@ -45,7 +46,7 @@ type Service struct {
 	// when its response is written. It is set before Serve.
 	OnBusy func(busy bool)
 
-	cancel    context.CancelCauseFunc // of the method that runs; for the watch
+	method    *methodContext // that runs; for the watch
 	stopWatch func()
 	running   atomic.Bool // the method of answerHere
 
@@ -111,8 +112,8 @@ func (s *Service) serveOne(ctx context.Context) error {
 	s.tell(true)
 	defer s.tell(false)
 	// The method's context ends with the connection, and when the method has.
-	running, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	running := &methodContext{Context: ctx}
+	defer running.cancel(nil)
 	invocation := s.handler.Prepare(running, request)
 	read, err := s.readStreams(&message, invocation)
 	if err != nil {
@@ -121,9 +122,9 @@ func (s *Service) serveOne(ctx context.Context) error {
 	}
 	s.late = request.Streams.TakeLate()
 	if read == nil && s.late == nil {
-		err = s.answerHere(running, cancel, invocation, request)
+		err = s.answerHere(running, invocation, request, message)
 	} else {
-		err = s.answerBeside(running, cancel, invocation, request, read)
+		err = s.answerBeside(running, invocation, request, message, read)
 	}
 	if err == nil {
 		err = s.proceed()
@@ -133,12 +134,12 @@ func (s *Service) serveOne(ctx context.Context) error {
 
 // answerHere answers a request in this goroutine. When the method takes long,
 // another one watches for the end of the connection.
-func (s *Service) answerHere(ctx context.Context, cancel context.CancelCauseFunc, invocation Invocation, request *wire.Request) error {
+func (s *Service) answerHere(ctx *methodContext, invocation Invocation, request *wire.Request, message incoming) error {
 	s.expect(0)
-	s.cancel = cancel
+	s.method = ctx
 	s.running.Store(true)
 	s.watched.start()
-	if err := s.answer(ctx, invocation, request, s.stopWatch); err != nil {
+	if err := s.answer(ctx, invocation, request, message, s.stopWatch); err != nil {
 		return err
 	}
 	return s.awaitLine()
@@ -152,19 +153,19 @@ func (s *Service) gone(err error) {
 	}
 	err = s.between(readError(err, "the end of a method", 0, ""))
 	s.fail(err)
-	s.cancel(err)
+	s.method.cancel(err)
 }
 
 // answerBeside answers a request in a goroutine of its own, where this one has
 // to read on: for the method, or for a client that waits in a write.
-func (s *Service) answerBeside(ctx context.Context, cancel context.CancelCauseFunc, invocation Invocation, request *wire.Request, read chan error) (err error) {
+func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, request *wire.Request, message incoming, read chan error) (err error) {
 	if read == nil {
 		s.expect(0)
 	}
 	go func() {
 		err := ErrMethodGone // unless the method returns
 		defer func() { s.answered <- err }()
-		err = s.answer(ctx, invocation, request, func() {})
+		err = s.answer(ctx, invocation, request, message, func() {})
 	}()
 	if read != nil {
 		if err = <-read; err == nil {
@@ -176,7 +177,7 @@ func (s *Service) answerBeside(ctx context.Context, cancel context.CancelCauseFu
 	}
 	if err != nil {
 		s.fail(err) // the answer has nobody to go to
-		cancel(err)
+		ctx.cancel(err)
 	}
 	if answerErr := <-s.answered; err == nil {
 		err = answerErr
@@ -229,7 +230,7 @@ func readLive(message *incoming, stream *wire.DataStream) (read chan error, err 
 
 // answer runs the method and writes its response. ran is called in between,
 // and also when the method does not return.
-func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request, ran func()) error {
+func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request, message incoming, ran func()) error {
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
@@ -241,6 +242,8 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	if err = s.cause(); err == nil { // otherwise nobody is there to read it
 		err = s.writeResponse(response)
 	}
+	request.Params, request.RawEndpoint = wire.Raw{}, wire.Raw{}
+	message.recycle()
 	return err
 }
 
