@@ -35,6 +35,11 @@ func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) 
 		waiting:     waiting,
 		stopWaiting: stopWaiting,
 	}
+	s.passDirect = func(delivery queue.Delivery) bool {
+		s.passed = errGaveUpPassing // unless pass returns
+		s.passed = s.pass(ctx, delivery)
+		return s.passed == nil && s.connection.ReadyNow()
+	}
 	rt.live.serves(a.live, s)
 	defer rt.attend(peer.Subscription, s.peer)()
 	stop := context.AfterFunc(ctx, func() { s.connection.Abort(context.Cause(ctx)) })
@@ -65,6 +70,9 @@ type subscriber struct {
 
 	waiting     context.Context // ends with the connection, and when the runtime drains
 	stopWaiting context.CancelFunc
+
+	passDirect func(queue.Delivery) bool // passes on in the goroutine of the caller
+	passed     error                     // what the last of those came to
 }
 
 // Drain ends the connection when no request is under way on it and none waits.
@@ -75,6 +83,8 @@ func (s *subscriber) run(ctx context.Context) error {
 	for {
 		delivery, err := s.next()
 		switch {
+		case err == nil && delivery == nil:
+			err = s.passed
 		case err == nil:
 			err = s.pass(ctx, delivery)
 		case ctx.Err() != nil:
@@ -93,8 +103,13 @@ func (s *subscriber) run(ctx context.Context) error {
 	}
 }
 
+// errGaveUpPassing ends a connection under a request whose caller's goroutine
+// came to its end, in a panic of the source of a data stream for example.
+var errGaveUpPassing = errors.New("the caller's goroutine ended while it sent a request")
+
 // next takes the next request. It ends with a deadline error when it is time
-// for a null request.
+// for a null request, and with neither when a caller has passed one on by itself
+// and the connection has to be looked after.
 func (s *subscriber) next() (queue.Delivery, error) {
 	// What is queued is passed on first, also while the runtime drains, unless
 	// other nodes can do that.
@@ -108,6 +123,9 @@ func (s *subscriber) next() (queue.Delivery, error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
+	}
+	if direct, ok := s.queue.(queue.Direct); ok {
+		return direct.NextDirect(ctx, s.peer, s.passDirect)
 	}
 	return s.queue.Next(ctx, s.peer)
 }

@@ -3,9 +3,12 @@ package queue
 // collector is one Next that waits. The queue's lock guards all but ready.
 type collector struct {
 	peer     Peer
-	ready    chan struct{} // one signal, after served is set
-	served   bool          // out of the list: delivery is set, or nil if the queue was closed
+	ready    chan struct{}       // one signal, after served is set
+	pass     func(Delivery) bool // of NextDirect, nil of Next
+	served   bool                // out of the list: it has a delivery, or there is no more
 	delivery *delivery
+	leaving  bool // its context has ended while pass runs
+	closed   bool // the queue was closed
 
 	previous, next *collector
 }

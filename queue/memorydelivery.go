@@ -11,8 +11,9 @@ import (
 // delivery is a call in the hands of one collector. When the call is given back
 // and collected again it gets another delivery, and this one is dead.
 type delivery struct {
-	call *call
-	peer Peer
+	call   *call
+	peer   Peer
+	direct bool // passed on in the goroutine of Send
 
 	// Guarded by the queue's lock; made when first asked for.
 	ctx    context.Context
@@ -101,7 +102,7 @@ func (d *delivery) Fail(err error) {
 	}
 	c, q := d.call, d.call.queue
 	q.mu.Lock()
-	if !d.holds() {
+	if !d.holds() || d.direct && c.ctx.Err() != nil { // Send is about to see that
 		q.mu.Unlock()
 		return
 	}

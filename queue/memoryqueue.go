@@ -58,18 +58,20 @@ func (q *memoryQueue) Send(ctx context.Context, req *wire.Request, opts SendOpti
 	}
 	c := newCall(ctx, req, opts)
 	c.ended = q.memory.signals.Get().(chan struct{})
-	defer q.memory.signals.Put(c.ended)
 	if err := q.add(c); err != nil {
+		q.memory.signals.Put(c.ended)
 		return nil, &Error{Stage: Queued, Subscription: q.subscription, Err: err}
 	}
 	select {
 	case <-c.ended:
 	case <-ctx.Done():
 		if err := c.giveUp(); err != nil {
+			q.memory.signals.Put(c.ended)
 			return nil, err
 		}
 		<-c.ended
 	}
+	q.memory.signals.Put(c.ended)
 	return c.response, c.err
 }
 
@@ -89,8 +91,16 @@ func (q *memoryQueue) add(c *call) error {
 		}
 		q.enqueue(c)
 	}
+	direct := w != nil && w.pass != nil
+	if direct {
+		w.delivery.direct, w.delivery.ctx = true, c.ctx
+	}
 	q.mu.Unlock()
-	w.wake()
+	if direct {
+		q.passOn(w)
+	} else {
+		w.wake()
+	}
 	return nil
 }
 
@@ -142,6 +152,14 @@ func (q *memoryQueue) take(peer Peer) *delivery {
 
 // Next implements Queue.
 func (q *memoryQueue) Next(ctx context.Context, peer Peer) (Delivery, error) {
+	d, err := q.next(ctx, peer, nil)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (q *memoryQueue) next(ctx context.Context, peer Peer, pass func(Delivery) bool) (*delivery, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -154,8 +172,11 @@ func (q *memoryQueue) Next(ctx context.Context, peer Peer) (Delivery, error) {
 		return d, nil
 	}
 	w := q.memory.collectors.Get().(*collector)
-	defer q.memory.collectors.Put(w)
-	w.peer, w.delivery, w.served = peer, nil, false
+	defer func() {
+		w.pass, w.delivery = nil, nil
+		q.memory.collectors.Put(w)
+	}()
+	*w = collector{ready: w.ready, peer: peer, pass: pass}
 	q.collectors.append(w)
 	q.mu.Unlock()
 
@@ -166,7 +187,7 @@ func (q *memoryQueue) Next(ctx context.Context, peer Peer) (Delivery, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if w.delivery == nil {
+	if w.closed {
 		return nil, ErrClosed
 	}
 	return w.delivery, nil
@@ -182,13 +203,13 @@ func (q *memoryQueue) withdraw(w *collector) bool {
 		q.mu.Unlock()
 		return true
 	}
+	w.leaving = true
 	q.mu.Unlock()
 	<-w.ready
-	if w.delivery == nil {
-		return false
+	if w.delivery != nil {
+		w.delivery.giveBack(nil)
 	}
-	w.delivery.giveBack(nil)
-	return true
+	return !w.closed
 }
 
 // TryNext implements Queue.
@@ -311,7 +332,7 @@ func (q *memoryQueue) close() {
 	var woken []*collector
 	for w := q.collectors.last; w != nil; w = q.collectors.last {
 		q.collectors.remove(w)
-		w.served = true
+		w.served, w.closed = true, true
 		woken = append(woken, w)
 	}
 	q.mu.Unlock()

@@ -184,6 +184,30 @@ func (c *Client) SendNull(ctx context.Context) error {
 // connection takes part in nothing else until then.
 func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx, false) }
 
+// ReadyNow reports whether the next request may be written without a wait: what
+// the service says between two calls has come.
+func (c *Client) ReadyNow() bool {
+	for {
+		is, err := c.isIn(ready)
+		if is || err != nil || !c.reading.TryLock() {
+			return is && err == nil
+		}
+		come := c.reader.Buffered() > 0
+		if come {
+			if err = c.park(); err == nil {
+				err = c.control()
+			}
+			if err != nil {
+				c.fail(err)
+			}
+		}
+		c.release()
+		if !come {
+			return false
+		}
+	}
+}
+
 // makeReady brings the connection to where a request may be written: by NEXT
 // and PROCEED where this side dialled. together leaves NEXT to go with the
 // request.
