@@ -114,7 +114,7 @@ var importRules = []importRule{
 var layers = [][]string{
 	{"internal/bson"},
 	{"wire", "internal/replay"},
-	{"internal/exchange", "queue", "internal/mutualtls", "internal/dial", "internal/memnet", "internal/proxyproto"},
+	{"internal/exchange", "queue", "internal/mutualtls", "internal/dial", "internal/memnet", "internal/proxyproto", "internal/pseudoterminal"},
 	{".", "queue/queuetest"},
 	{"halibuttest", "redisqueue", "websocket", "telemetry/", "jsonrpc", "contracts/", "internal/samples", "internal/soak", "internal/vanished"},
 	{"cmd/internal/"},

@@ -189,7 +189,7 @@ func (c *callVerb) fetch(ctx context.Context, peer *connection, out *terminal) (
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
 	if c.output != "-" {
-		return stream.SaveTo(c.output)
+		return notKept(c.output, stream.SaveTo(c.output))
 	}
 	content, err := stream.Open()
 	if err != nil {

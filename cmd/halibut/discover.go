@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -134,6 +136,10 @@ func printJSON(out *terminal, v any) error {
 
 // pinAfterAsking appends a pin to a trust file if the user says yes.
 func pinAfterAsking(cmd *cobra.Command, file string, found halibut.Discovered) error {
+	if content, err := os.ReadFile(file); err == nil && bytes.Contains(bytes.ToUpper(content), []byte(found.Thumbprint.String())) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s has this pin already.\n", file)
+		return nil
+	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "Append %s to %s? Type yes: ", found.Thumbprint, file)
 	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if err != nil || strings.TrimSpace(answer) != "yes" {
@@ -144,8 +150,8 @@ func pinAfterAsking(cmd *cobra.Command, file string, found halibut.Discovered) e
 		return err
 	}
 	_, err = fmt.Fprintf(f, "\n[[trust]]\nname = %q\npin = %q\n", found.URL.String(), found.Thumbprint)
-	if closed := f.Close(); err == nil {
-		err = closed
+	if err = errors.Join(err, f.Close()); err == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Pinned: %s has it.\n", file)
 	}
 	return err
 }

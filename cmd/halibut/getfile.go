@@ -77,7 +77,7 @@ func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, ba
 	}
 	// The sum is compared before the file takes its place.
 	temporary := local + "." + strings.ToLower(rand.Text()[:8]) + ".part"
-	err = errors.Join(content.SaveTo(temporary), content.Close())
+	err = errors.Join(notKept(local, content.SaveTo(temporary)), content.Close())
 	bar.done()
 	took := bar.took()
 	if err != nil {
@@ -92,6 +92,15 @@ func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, ba
 	}
 	out.printf("fetched   %s, %s in %s, %s\nkept as   %s\n%s\n", remote, size(bytes), duration(took), rate(bytes, took), local, same)
 	return out.err
+}
+
+// notKept is an error of writing a file, by the name that the user knows.
+func notKept(name string, err error) error {
+	var system *fs.PathError
+	if errors.As(err, &system) {
+		return fmt.Errorf("%s cannot be written, and nothing of it was kept: %w", name, system.Err)
+	}
+	return err
 }
 
 // place gives a complete file its name. A file that has come there meanwhile is

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/halibut-go/halibut/internal/pseudoterminal"
 )
 
 func main() {
@@ -141,11 +143,11 @@ const frameTime = 80 * time.Millisecond
 // shoot runs command lines in a shell on a terminal, and returns what stood there
 // at several moments, the end among them.
 func (s *studio) shoot(ctx context.Context, commands ...string) (frames []frame, err error) {
-	terminal, err := openTerminal(columns, 40)
+	terminal, err := pseudoterminal.Open(columns, 40)
 	if err != nil {
 		return nil, err
 	}
-	defer terminal.close()
+	defer terminal.Close()
 	shown := &screen{}
 	begun := time.Now()
 	for _, command := range commands {
@@ -153,7 +155,7 @@ func (s *studio) shoot(ctx context.Context, commands ...string) (frames []frame,
 		frames = append(frames, frame{time.Since(begun), shown.copy()})
 		cmd := exec.CommandContext(ctx, "sh", "-c", command)
 		cmd.Dir, cmd.Env = s.folder, s.environ
-		err := terminal.run(cmd, func(text string) {
+		err := terminal.Run(cmd, func(text string) {
 			shown.write(text)
 			if now := time.Since(begun); now-frames[len(frames)-1].at >= frameTime {
 				frames = append(frames, frame{now, shown.copy()})

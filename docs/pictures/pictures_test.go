@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -82,21 +81,5 @@ func TestPictures(t *testing.T) {
 				t.Errorf("%s does not show %q", name, want)
 			}
 		}
-	}
-}
-
-// TestTerminal runs a program that finds itself on a terminal.
-func TestTerminal(t *testing.T) {
-	terminal, err := openTerminal(80, 24)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer terminal.close()
-	var shown strings.Builder
-	if err := terminal.run(exec.Command("sh", "-c", "test -t 1 && echo 'on a terminal ü'; exit 3"), func(text string) { shown.WriteString(text) }); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := shown.String(), "on a terminal ü\r\n"; got != want {
-		t.Errorf("shown is %q, want %q", got, want)
 	}
 }

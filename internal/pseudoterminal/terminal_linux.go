@@ -1,4 +1,5 @@
-package main
+// Package pseudoterminal runs programs on a terminal, for tests and pictures.
+package pseudoterminal
 
 import (
 	"errors"
@@ -7,22 +8,24 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 )
 
-// terminal is a pseudo-terminal: programs run on it and take it for a real one.
-type terminal struct {
+// Terminal is a pseudo-terminal: programs run on it and take it for a real one.
+type Terminal struct {
 	ours *os.File
 	name string
 }
 
-func openTerminal(columns, rows int) (*terminal, error) {
+// Open makes a terminal of that size.
+func Open(columns, rows int) (*Terminal, error) {
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{ours: ours}
+	t := &Terminal{ours: ours}
 	var number, unlocked uint32
 	size := [4]uint16{uint16(rows), uint16(columns)}
 	err = errors.Join(
@@ -37,18 +40,44 @@ func openTerminal(columns, rows int) (*terminal, error) {
 	return t, nil
 }
 
-func (t *terminal) control(request uintptr, argument unsafe.Pointer) error {
+func (t *Terminal) control(request uintptr, argument unsafe.Pointer) error {
 	if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, t.ours.Fd(), request, uintptr(argument)); failed != 0 {
 		return failed
 	}
 	return nil
 }
 
-func (t *terminal) close() { _ = t.ours.Close() }
+// Close ends the terminal.
+func (t *Terminal) Close() error { return t.ours.Close() }
 
-// run runs a command to its end, and hands on what it writes. That it fails is
-// part of what is shown.
-func (t *terminal) run(cmd *exec.Cmd, show func(text string)) error {
+// Type types a text, which programs on the terminal read.
+func (t *Terminal) Type(text string) error {
+	_, err := t.ours.WriteString(text)
+	return err
+}
+
+// TypeUnseen types what the program has asked not to be shown: it waits until the
+// terminal shows nothing of what is typed.
+func (t *Terminal) TypeUnseen(text string) error {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for limit := time.Now().Add(10 * time.Second); ; <-look.C {
+		var settings syscall.Termios
+		if err := t.control(syscall.TCGETS, unsafe.Pointer(&settings)); err != nil {
+			return err
+		}
+		if settings.Lflag&syscall.ECHO == 0 {
+			return t.Type(text)
+		}
+		if time.Now().After(limit) {
+			return errors.New("the program lets the terminal show what is typed")
+		}
+	}
+}
+
+// Run runs a command to its end, and hands on what it writes. That it fails is
+// not an error: cmd.ProcessState tells.
+func (t *Terminal) Run(cmd *exec.Cmd, show func(text string)) error {
 	theirs, err := os.OpenFile(t.name, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return err
