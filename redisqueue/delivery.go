@@ -28,7 +28,7 @@ type delivery struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stop   context.CancelFunc
+	expiry *time.Timer // at the caller's deadline, where it has told one
 
 	mu       sync.Mutex
 	started  bool
@@ -45,16 +45,18 @@ var _ queue.Delivery = (*delivery)(nil)
 func (q *redisQueue) deliver(r *claimedRequest, peer queue.Peer) *delivery {
 	d := &delivery{
 		queue: q, id: r.id, token: r.token, request: r.request, peer: peer,
-		sender: r.sender, call: r.call, life: r.life, reading: r.reading, stop: func() {},
+		sender: r.sender, call: r.call, life: r.life, reading: r.reading,
 	}
-	parent := context.Context(context.Background())
-	switch {
-	case d.call != nil:
-		parent = (*callerDeadline)(d.call)
-	case r.timeout != 0:
-		parent, d.stop = context.WithTimeout(parent, r.timeout)
+	deadline := deadlineContext{Context: context.Background()}
+	if d.call != nil {
+		deadline.at, deadline.known = d.call.ctx.Deadline()
+	} else if r.timeout != 0 {
+		deadline.at, deadline.known = time.Now().Add(r.timeout), true
 	}
-	d.ctx, d.cancel = context.WithCancelCause(parent)
+	d.ctx, d.cancel = context.WithCancelCause(deadline)
+	if r.timeout != 0 && d.call == nil {
+		d.expiry = time.AfterFunc(r.timeout, func() { d.cancel(context.DeadlineExceeded) })
+	}
 	if d.call != nil && !d.call.collectedBy(d) {
 		d.cancel(nil)
 		d.drop()
@@ -183,7 +185,9 @@ func (d *delivery) finish() {
 	if again {
 		return
 	}
-	d.stop()
+	if d.expiry != nil {
+		d.expiry.Stop() // the context stays as it is: the exchange may not have ended quite
+	}
 	if d.call == nil || d.request != d.call.request {
 		closeStreams(d.request.Streams)
 	}
@@ -202,11 +206,13 @@ func (d *delivery) drop() {
 	d.queue.provider.tidy(d.queue.keys.claimKey(d.id.String()))
 }
 
-// callerDeadline is a call as a context that has its caller's deadline and
-// nothing else of it.
-type callerDeadline call
+// deadlineContext has its caller's deadline and nothing else of it: it does not
+// end.
+type deadlineContext struct {
+	context.Context
+	at    time.Time
+	known bool
+}
 
-func (c *callerDeadline) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
-func (*callerDeadline) Done() <-chan struct{}         { return nil }
-func (*callerDeadline) Err() error                    { return nil }
-func (*callerDeadline) Value(any) any                 { return nil }
+// Deadline implements context.Context.
+func (c deadlineContext) Deadline() (time.Time, bool) { return c.at, c.known }

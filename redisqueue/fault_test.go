@@ -342,6 +342,41 @@ func TestProcessorDiesAfterClaiming(t *testing.T) {
 	}
 }
 
+// The deadline of a caller on another node ends the work for it, and nothing
+// else does: when a response was handed over the connection goes on with what
+// follows, such as its data streams.
+func TestDeadlineOfAnotherNode(t *testing.T) {
+	s := startServer(t)
+	a, b := s.node(t, nil, hasty), s.node(t, nil, hasty)
+	request := func(timeout time.Duration) <-chan outcome {
+		done := make(chan outcome, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			r, err := queueOf(t, a).Send(ctx, &wire.Request{ID: "1", Call: &wire.CallMetadata{Timeout: timeout}}, queue.SendOptions{})
+			done <- outcome{r, err}
+		}()
+		return done
+	}
+	done := request(time.Minute)
+	d := next(t, queueOf(t, b))
+	if at, ok := d.Context().Deadline(); !ok || time.Until(at) > time.Minute {
+		t.Errorf("the deadline is %v, %v", at, ok)
+	}
+	respond(t, d)
+	succeeds(t, done)
+	eventually(t, "it is off the books", func() bool { return queueOf(t, b).Stats().Collected == 0 })
+	if err := d.Context().Err(); err != nil {
+		t.Errorf("the exchange was broken off after its response: %v", err)
+	}
+
+	done = request(300 * time.Millisecond)
+	d = next(t, queueOf(t, b))
+	endsSoon(t, d)
+	fails(t, done, context.DeadlineExceeded, queue.Collected, queue.Started)
+	d.Fail(errors.New("nobody waits"))
+}
+
 // A claim whose reply was lost is not lost: the node asks again, with the same
 // token.
 func TestReplyToAClaimIsLost(t *testing.T) {

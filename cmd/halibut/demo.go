@@ -13,6 +13,7 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	var verbose bool
+	var redis redisFlags
 	cmd := &cobra.Command{
 		Use:   "demo [FILE]",
 		Short: "Show calls, an error and a file there and back, listening and polling",
@@ -25,8 +26,12 @@ Each time it makes a few calls and shows how long they took, shows an error as
 a program would see it, sends FILE up, fetches it back and compares the SHA-256
 of the three. Without FILE it sends 64 MiB that it makes itself.
 
-Nothing is left behind. The exit status is 0 only when everything held.`,
-		Example: "  halibut demo\n  halibut demo photo.jpg",
+With --redis it shows something else: three nodes that meet in that Redis. An agent
+is connected to two of them and called by the third, a worker takes calls straight
+from Redis, and one of the nodes is killed while calls go through it.
+
+Nothing is left behind, but for keys in Redis that expire. The exit status is 0 only when everything held.`,
+		Example: "  halibut demo\n  halibut demo photo.jpg\n  halibut demo --redis redis://127.0.0.1:6379",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d := &demo{out: newTerminal(cmd.OutOrStdout()), log: slog.New(slog.DiscardHandler)}
@@ -34,9 +39,10 @@ Nothing is left behind. The exit status is 0 only when everything held.`,
 				d.log = newLog(cmd.ErrOrStderr(), true)
 				d.out.columns = 0 // a bar and a log cannot share a screen
 			}
-			return d.run(cmd.Context(), args)
+			return d.run(cmd.Context(), args, redis)
 		},
 	}
+	redis.add(cmd.Flags())
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the log of both sides on standard error")
 	return cmd
 }
@@ -51,8 +57,11 @@ type demo struct {
 	client, service identity
 }
 
-func (d *demo) run(ctx context.Context, args []string) (err error) {
+func (d *demo) run(ctx context.Context, args []string, redis redisFlags) (err error) {
 	begun := time.Now()
+	if redis.url != "" && len(args) > 0 {
+		return usagef("with --redis no file is sent")
+	}
 	if d.folder, err = os.MkdirTemp("", "halibut-demo-"); err != nil {
 		return fmt.Errorf("a temporary folder is needed: %w", err)
 	}
@@ -61,6 +70,9 @@ func (d *demo) run(ctx context.Context, args []string) (err error) {
 			err = errors.Join(err, fmt.Errorf("the temporary folder stays behind: %w", removed))
 		}
 	}()
+	if redis.url != "" {
+		return d.runCluster(ctx, redis)
+	}
 	if err := d.prepare(ctx, args); err != nil {
 		return err
 	}

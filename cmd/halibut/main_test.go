@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,6 +34,9 @@ func (m leakChecked) Run() int {
 
 // TestScripts runs the program as a user would.
 func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil && strings.Contains(os.Getenv("HALIBUT_REQUIRE"), "redis") {
+		t.Errorf("redis-server is missing, and HALIBUT_REQUIRE says that it must not be: %v", err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

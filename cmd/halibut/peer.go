@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -25,6 +26,7 @@ type peerFlags struct {
 	proxy    string
 	listen   string
 	protocolFlags
+	redis   redisFlags
 	timeout time.Duration
 	retry   int
 	verbose bool
@@ -37,6 +39,7 @@ func (f *peerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.proxy, "proxy", "", proxyUsage)
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:"+pollingPort, "where to wait for a poll:// service, an `address`")
 	f.protocolFlags.add(flags)
+	f.redis.add(flags)
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `time`; 0 is 5 minutes for a response, and 2 minutes for a poll:// service to ask")
 	flags.IntVar(&f.retry, "retry", 0, "connect again up to this `number` of times, while it is certain that nothing was called")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log to standard error, and show the details of errors")
@@ -46,7 +49,8 @@ func (f *peerFlags) add(flags *pflag.FlagSet) {
 const endpointHelp = `ENDPOINT is https://host:port of a service that listens, wss://host:port/path of one
 that does so behind a websocket, rpc://host:port of one that speaks the protocol of
 2013, or poll://name of one that polls: then this side listens at --listen and waits
-for it. --pin names the certificate that it must show.`
+for it. --pin names the certificate that it must show. With --redis a poll:// service
+may be connected to any node there, and queue://name is whoever serves that queue.`
 
 // endpoint makes the endpoint of a command line.
 func (f *peerFlags) endpoint(text string) (halibut.Endpoint, error) {
@@ -88,6 +92,7 @@ type connection struct {
 	rt      *halibut.Runtime
 	polling bool
 	cancel  context.CancelCauseFunc
+	nodes   io.Closer // what shares the queues with other nodes, or nil
 	running sync.WaitGroup
 }
 
@@ -111,6 +116,9 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 		options.Logger = newLog(cmd.ErrOrStderr(), true)
 	}
 	c := &connection{polling: to.Subscription() != ""}
+	if err := c.share(cmd.Context(), f, to, options); err != nil {
+		return nil, nil, err
+	}
 	var trust halibut.TrustList
 	if c.polling {
 		for _, pin := range to.Pins() {
@@ -121,7 +129,7 @@ func (f *peerFlags) open(cmd *cobra.Command, text string) (context.Context, *con
 		options.Authorizer = &trust
 	}
 	if c.rt, err = halibut.New(cert, options); err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, c.closeNodes())
 	}
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	c.cancel = cancel
@@ -168,7 +176,29 @@ func (c *connection) close() {
 	defer cancel()
 	_ = c.rt.Shutdown(limited) // what was asked for is done, or has failed already
 	c.running.Wait()
+	_ = c.closeNodes()
 	c.cancel(nil)
+}
+
+// share has calls wait where other nodes find them, if that is asked for.
+func (c *connection) share(ctx context.Context, f *peerFlags, to halibut.Endpoint, options *halibut.Options) error {
+	provider, err := f.redis.open(ctx, options.Logger)
+	switch {
+	case err != nil:
+		return err
+	case provider != nil:
+		c.nodes, c.polling, options.Queues = provider, false, provider
+	case to.QueueName() != "":
+		return usagef("%s: where is that queue? Give --redis URL", to)
+	}
+	return nil
+}
+
+func (c *connection) closeNodes() error {
+	if c.nodes == nil {
+		return nil
+	}
+	return c.nodes.Close()
 }
 
 // explain adds to an error what this side knows besides: who asked for work and

@@ -38,6 +38,11 @@ It listens, on this machine alone unless --listen says otherwise, for those whom
 --rpc have it speak more on the same port. With --poll it connects to a client that has
 the certificate of --pin, at an https:// or wss:// URL, and asks for work. It may do both.
 
+With --redis it is one of several nodes that meet there: --hold has it listen for
+polling services, which all nodes then can call, and --queue takes calls straight
+from Redis, with no connection to who calls. That needs --redis-key, or
+--insecure-queue: without a key, whoever reaches Redis can call.
+
 A trust file is TOML, with a [[trust]] table for each peer that has a pin and may
 have a name. It is read again when it changes and on SIGHUP: who is trusted no
 longer is disconnected, and a file that is wrong changes nothing.
@@ -46,7 +51,9 @@ No name leads out of the folder, no file in it is replaced, and all of them toge
 are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up to
 10 seconds; the exit status is 0 then.`,
 		Example: `  halibut serve -i build-7 --trust 36E0... --folder drop
-  halibut serve -i build-7 --poll https://server:10943 --subscription poll://build-7 --pin 36E0...`,
+  halibut serve -i build-7 --poll https://server:10943 --subscription poll://build-7 --pin 36E0...
+  halibut serve -i node-1 --redis redis://redis:6379 --hold poll://build-7=9A41... --listen :10943
+  halibut serve -i node-2 --redis redis://redis:6379 --redis-key key --queue work`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
@@ -63,6 +70,10 @@ are no larger than --quota. SIGINT and SIGTERM let calls under way end, for up t
 	flags.StringVar(&s.proxy, "proxy", "", "for --poll: "+proxyUsage)
 	flags.IntVar(&s.connections, "connections", 1, "open up to this `number` of connections to the client")
 	flags.DurationVar(&s.reconnect, "reconnect", 5*time.Second, "wait this `time` before connecting to the client again, doubled up to 2 minutes")
+	s.redis.add(flags)
+	flags.StringArrayVar(&s.hold, "hold", nil, "for --redis: listen for the polling service `poll://NAME=PIN`, for all nodes to call; repeat it for several")
+	flags.StringVar(&s.queue, "queue", "", "for --redis: take the calls that are made to queue://`name`")
+	flags.BoolVar(&s.insecureQueue, "insecure-queue", false, "for --queue: let whoever reaches Redis call, without a --redis-key")
 	flags.StringVar(&s.folder, "folder", "", "offer file transfer into and out of this `folder`")
 	flags.StringVar(&s.quota, "quota", "1 GiB", "how much the folder may hold, a `size`")
 	flags.BoolVarP(&s.verbose, "verbose", "v", false, "log more")
@@ -82,6 +93,10 @@ type serve struct {
 	pins                []string
 	connections         int
 	reconnect           time.Duration
+	redis               redisFlags
+	hold                []string
+	queue               string
+	insecureQueue       bool
 	folder, quota       string
 	verbose             bool
 	listening, isPoller bool
@@ -89,7 +104,10 @@ type serve struct {
 
 func (s *serve) run(cmd *cobra.Command) (err error) {
 	s.isPoller = s.poll != "" || s.subscription != ""
-	s.listening = !s.isPoller || cmd.Flags().Changed("listen")
+	s.listening = !s.isPoller && s.queue == "" || len(s.hold) > 0 || cmd.Flags().Changed("listen")
+	if err := s.checkRedis(); err != nil {
+		return err
+	}
 	log := newLog(cmd.ErrOrStderr(), s.verbose)
 	trust, err := s.trusted(log)
 	if err != nil {
@@ -120,11 +138,20 @@ func (s *serve) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	rt, err := halibut.New(cert, &halibut.Options{
+	options := &halibut.Options{
 		Services: newServices(files), Authorizer: trust.list, Logger: log, Proxy: halibut.ProxyFromEnvironment,
 		Transports: transports, Protocols: protocols,
 		Intercept: []halibut.Interceptor{logCalls(log)}, Limits: halibut.Limits{ReconnectMin: s.reconnect},
-	})
+	}
+	provider, err := s.redis.open(cmd.Context(), log)
+	if err != nil {
+		return err
+	}
+	if provider != nil {
+		options.Queues = provider
+		defer func() { err = errors.Join(err, provider.Close()) }()
+	}
+	rt, err := halibut.New(cert, options)
 	if err != nil {
 		return err
 	}
@@ -136,11 +163,28 @@ func (s *serve) trusted(log *slog.Logger) (*trustSource, error) {
 	if !s.listening && (len(s.trust) > 0 || s.trustFile != "") {
 		return nil, usagef("--trust and --trust-file are for those who connect; give --listen too, or leave them out")
 	}
-	t, err := newTrustSource(s.trust, s.trustFile, log)
+	held, err := parseHeld(s.hold)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTrustSource(s.trust, s.trustFile, held, log)
 	if err == nil && s.listening && len(t.list.All()) == 0 {
 		return nil, usagef("whom to trust? Give --trust PIN or --trust-file FILE: nobody else is let in")
 	}
 	return t, err
+}
+
+// checkRedis refuses what only makes sense among several nodes.
+func (s *serve) checkRedis() error {
+	switch {
+	case s.redis.url == "" && (len(s.hold) > 0 || s.queue != ""):
+		return usagef("--hold and --queue are for nodes that meet in --redis URL")
+	case s.insecureQueue && s.queue == "":
+		return usagef("--insecure-queue goes with --queue")
+	case s.queue != "" && s.redis.keyFile == "" && !s.insecureQueue:
+		return usagef("whoever reaches Redis could call: give --redis-key FILE, or --insecure-queue if that is meant")
+	}
+	return nil
 }
 
 // client is the endpoint to poll, if there is one.
@@ -221,6 +265,10 @@ func (s *serve) serve(cmd *cobra.Command, rt *halibut.Runtime, cert tls.Certific
 			return rt.Poll(ctx, s.subscription, client, halibut.PollConnections(s.connections))
 		})
 	}
+	if s.queue != "" {
+		out.printf("serving     queue %s\n", s.queue)
+		start(func(ctx context.Context) error { return rt.ServeQueue(ctx, s.queue, s.queueOptions()...) })
+	}
 	out.printf("thumbprint  %s\n", halibut.PinOf(cert))
 	if out.err != nil {
 		return out.err
@@ -230,4 +278,11 @@ func (s *serve) serve(cmd *cobra.Command, rt *halibut.Runtime, cert tls.Certific
 		return nil // it was asked to stop
 	}
 	return context.Cause(ctx)
+}
+
+func (s *serve) queueOptions() []halibut.ServeQueueOption {
+	if s.insecureQueue {
+		return []halibut.ServeQueueOption{halibut.InsecureServeQueue()}
+	}
+	return nil
 }

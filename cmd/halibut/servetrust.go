@@ -22,6 +22,7 @@ import (
 // read again when it changes.
 type trustSource struct {
 	pins []halibut.Pin // of the flags
+	held []held        // of the flags, too
 	path string        // "" without a file
 	list *halibut.TrustList
 	log  *slog.Logger
@@ -37,8 +38,8 @@ type trustDocument struct {
 	} `toml:"trust"`
 }
 
-func newTrustSource(pins []string, path string, log *slog.Logger) (*trustSource, error) {
-	t := &trustSource{path: path, list: &halibut.TrustList{}, log: log}
+func newTrustSource(pins []string, path string, held []held, log *slog.Logger) (*trustSource, error) {
+	t := &trustSource{path: path, held: held, list: &halibut.TrustList{}, log: log}
 	for _, text := range pins {
 		pin, err := halibut.ParsePin(text)
 		if err != nil {
@@ -50,7 +51,7 @@ func newTrustSource(pins []string, path string, log *slog.Logger) (*trustSource,
 	if err != nil {
 		return nil, err
 	}
-	return t, t.list.Replace(entriesOf(names))
+	return t, t.list.Replace(t.entries(names))
 }
 
 // read gives the names of all trusted pins.
@@ -83,10 +84,21 @@ func (t *trustSource) read() (map[halibut.Pin]string, error) {
 	return names, nil
 }
 
-func entriesOf(names map[halibut.Pin]string) []halibut.TrustEntry {
-	entries := make([]halibut.TrustEntry, 0, len(names))
+// entries are all that is trusted: who may call has a name, who may poll is held.
+func (t *trustSource) entries(names map[halibut.Pin]string) []halibut.TrustEntry {
+	byPin := make(map[halibut.Pin]*halibut.TrustEntry, len(names)+len(t.held))
 	for pin := range names {
-		entries = append(entries, halibut.TrustEntry{Pin: pin, Calls: true})
+		byPin[pin] = &halibut.TrustEntry{Pin: pin, Calls: true}
+	}
+	for _, h := range t.held {
+		if byPin[h.pin] == nil {
+			byPin[h.pin] = &halibut.TrustEntry{Pin: h.pin}
+		}
+		byPin[h.pin].Subscriptions = append(byPin[h.pin].Subscriptions, h.subscription)
+	}
+	entries := make([]halibut.TrustEntry, 0, len(byPin))
+	for _, entry := range byPin {
+		entries = append(entries, *entry)
 	}
 	return entries
 }
@@ -129,7 +141,7 @@ func (t *trustSource) changed() bool {
 // wrong changes nothing.
 func (t *trustSource) reload(why string) {
 	names, err := t.read()
-	if err == nil && len(names) == 0 {
+	if err == nil && len(names)+len(t.held) == 0 {
 		err = errors.New("it trusts nobody; stop the service if that is meant")
 	}
 	if err != nil {
@@ -137,7 +149,7 @@ func (t *trustSource) reload(why string) {
 		return
 	}
 	before := t.list.All()
-	if err := t.list.Replace(entriesOf(names)); err != nil {
+	if err := t.list.Replace(t.entries(names)); err != nil {
 		t.log.Error("trust not changed: the last good list stays in force", "why", why, "error", err)
 		return
 	}
@@ -148,7 +160,7 @@ func (t *trustSource) reload(why string) {
 		}
 	}
 	for _, entry := range before {
-		if _, ok := names[entry.Pin]; !ok {
+		if _, ok := names[entry.Pin]; !ok && entry.Calls {
 			removed = append(removed, entry.Pin.String())
 		}
 	}
@@ -157,5 +169,5 @@ func (t *trustSource) reload(why string) {
 }
 
 func trusts(entries []halibut.TrustEntry, pin halibut.Pin) bool {
-	return slices.ContainsFunc(entries, func(e halibut.TrustEntry) bool { return e.Pin == pin })
+	return slices.ContainsFunc(entries, func(e halibut.TrustEntry) bool { return e.Pin == pin && e.Calls })
 }
