@@ -68,7 +68,7 @@ func TestAcceptNew(t *testing.T) {
 	if shown, status := onTerminal(t, "", nil, "discover", "--accept-new", file, addr); status != 0 || !strings.Contains(shown, "has this pin already.") {
 		t.Errorf("a second time: status %d, %s", status, shown)
 	}
-	trusted, err := newTrustSource(nil, file, nil)
+	trusted, err := newTrustSource(nil, file, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
