@@ -33,6 +33,7 @@ type accepted struct {
 	// one that has not said who it is.
 	arrived func()
 	inside  bool   // it was admitted
+	told    bool   // that it was refused
 	leave   func() // of a peer that calls
 	// decided is set once, when the peer is admitted or, before that, cut off.
 	decided atomic.Bool
@@ -59,14 +60,12 @@ func (s *server) open(ctx context.Context, conn net.Conn, from netip.Prefix) {
 	})
 }
 
-// close ends a connection and tells why, where that is worth telling. A refusal
-// is told before the peer can see that it was refused.
+// close ends a connection and tells why. A refusal is told before the peer can
+// see that it was refused.
 func (a *accepted) close(ctx context.Context, stop func() bool, err error) {
 	a.arrived()
 	stop()
-	if !a.inside && err != nil && !errors.Is(err, errAnswered) && ctx.Err() == nil && !a.rt.isDraining() {
-		a.refused(a.tooSlow(err))
-	}
+	a.refuse(ctx, err)
 	a.end()
 	if !a.inside {
 		return
@@ -97,6 +96,15 @@ func (a *accepted) end() {
 	if a.live != nil {
 		a.rt.live.remove(a.live)
 	}
+}
+
+// refuse tells once why the peer was not admitted, where that is worth telling.
+func (a *accepted) refuse(ctx context.Context, err error) {
+	if a.told || a.inside || err == nil || errors.Is(err, errAnswered) || ctx.Err() != nil || a.rt.isDraining() {
+		return
+	}
+	a.told = true
+	a.refused(a.tooSlow(err))
 }
 
 func (a *accepted) refused(err error) {

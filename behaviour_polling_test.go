@@ -45,27 +45,28 @@ func (l *cuttable) cut() int {
 
 // TestOneServicePollsTwoClients and takes work from either.
 func TestOneServicePollsTwoClients(t *testing.T) {
-	first := setting{services: echoServices()}.polling(t)
-	s := setting{client: halibut.Options{Authorizer: pollers(t)}}
-	second := s.newClient(t)
-	poll(t, first.service, endpoint(t, "https://"+serve(t, second), halibut.PinOf(certificates()[0])))
-	for range 3 {
-		hello(t, first)
-		hello(t, pair{client: second, to: first.to})
-	}
+	onEachCarrier(t, func(t *testing.T, s setting) {
+		s.services, s.client.Authorizer = echoServices(), pollers(t)
+		first, second := s.polling(t), s.newClient(t)
+		poll(t, first.service, endpoint(t, s.url(serveOn(t, second, s.listen(t))), halibut.PinOf(certificates()[0])))
+		for range 3 {
+			hello(t, first)
+			hello(t, pair{client: second, to: first.to})
+		}
+	})
 }
 
 // TestPollingConnectionIsMadeAnew at once after one that had worked, however
 // long the service had tried in vain before: each round runs its call once.
 func TestPollingConnectionIsMadeAnew(t *testing.T) {
-	inBubble(t, func(t *testing.T, network *memnet.Network) {
+	onEachCarrier(t, func(t *testing.T, s setting) {
 		var runs atomic.Int64
 		services := echoServices()
 		services.Handle("ICount", "Increment", func(context.Context) (int64, error) { return runs.Add(1), nil })
-		s := setting{network: network, services: services, client: halibut.Options{Authorizer: pollers(t)}}
+		s.services, s.client.Authorizer = services, pollers(t)
 		service := s.newService(t)
 		l := &cuttable{Listener: s.listen(t)}
-		poll(t, service, endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(certificates()[0])))
+		poll(t, service, endpoint(t, s.url(l.Addr().String()), halibut.PinOf(certificates()[0])))
 		client := s.newClient(t)
 		serveOn(t, client, l)
 		c := client.Client(endpoint(t, subscription))

@@ -32,7 +32,7 @@ func TestTrustTakenAway(t *testing.T) {
 				p := setting{network: network, services: services, client: guard, service: guard, limits: halibut.Limits{PickUp: time.Minute}}.pair(t, mode)
 				hello(t, p)
 				removed, role := halibut.PinOf(certs[0]), "role=client"
-				if mode == "polling" {
+				if polls(mode) {
 					removed, role = halibut.PinOf(certs[1]), "role=poller"
 				}
 				failed := make(chan error, 1)
@@ -78,12 +78,15 @@ func TestAuthorizerMayAddTrust(t *testing.T) {
 				list.AllowCalls(peer.Thumbprint)
 				return list.AllowPolling(peer.Thumbprint, subscription)
 			})
-			p := setting{services: echoServices(), client: halibut.Options{Authorizer: first}, service: halibut.Options{Authorizer: first}}.pair(t, mode)
+			p := setting{
+				services: echoServices(), client: halibut.Options{Authorizer: first}, service: halibut.Options{Authorizer: first},
+				limits: halibut.Limits{ReconnectMin: time.Millisecond},
+			}.pair(t, mode)
 			hello(t, p)
 			p.client.Disconnect(p.to)
 			hello(t, p)
 			stranger := halibut.PinOf(certs[0])
-			if mode == "polling" {
+			if polls(mode) {
 				stranger = halibut.PinOf(certs[1])
 			}
 			if entries := list.All(); asked.Load() != 1 || len(entries) != 1 || entries[0].Pin != stranger {

@@ -101,6 +101,7 @@ func (a *accepted) converse(ctx context.Context, conn net.Conn) error {
 	session, err := a.admitIdentity(ctx, opening)
 	if err != nil {
 		opening.Close()
+		a.refuse(ctx, err)
 		return err
 	}
 	ctx = a.admitted(ctx, conn)

@@ -283,7 +283,7 @@ func TestNilLoggerIsSilent(t *testing.T) {
 		}
 		_ = c.Call(t.Context(), "IEchoService", "Panic", nil) // logs the most
 		listening := p.to.Addr()
-		if mode == "polling" {
+		if polls(mode) {
 			listening = p.polls.Addr()
 		}
 		dialScripted(t, nil, listening, certificates()[2]).write(asClient) // is refused

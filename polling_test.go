@@ -21,11 +21,11 @@ import (
 
 // TestQueuedCallsAreCollectedInOrder: the one that was queued first is first.
 func TestQueuedCallsAreCollectedInOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T, network *memnet.Network) {
+	onEachCarrier(t, func(t *testing.T, s setting) {
 		var order []int64
 		services := echoServices()
 		services.Handle("IEchoService", "Note", func(_ context.Context, n int64) error { order = append(order, n); return nil })
-		s := setting{network: network, services: services, client: halibut.Options{Authorizer: pollers(t)}}
+		s.services, s.client.Authorizer = services, pollers(t)
 		client, service := s.newClient(t), s.newService(t)
 		c := client.Client(endpoint(t, subscription))
 		var calls sync.WaitGroup
@@ -37,7 +37,7 @@ func TestQueuedCallsAreCollectedInOrder(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		poll(t, service, endpoint(t, "https://"+serveOn(t, client, s.listen(t)), halibut.PinOf(certificates()[0])))
+		poll(t, service, endpoint(t, s.url(serveOn(t, client, s.listen(t))), halibut.PinOf(certificates()[0])))
 		calls.Wait()
 		if got := fmt.Sprint(order); got != "[0 1 2 3 4 5 6 7 8 9]" {
 			t.Errorf("they ran in the order %s", got)
@@ -122,7 +122,7 @@ func TestFullQueue(t *testing.T) {
 // TestNullRequestsKeepAConnection for as long as nobody calls.
 func TestNullRequestsKeepAConnection(t *testing.T) {
 	eachModeInBubble(t, setting{services: echoServices()}, func(t *testing.T, p pair) {
-		if p.mode == "listening" {
+		if !polls(p.mode) {
 			t.Skip("a client keeps no connection for hours")
 		}
 		hello(t, p)

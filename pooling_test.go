@@ -206,7 +206,7 @@ func TestDisconnect(t *testing.T) {
 		if e := asError(t, err); e.Outcome != halibut.Unknown {
 			t.Errorf("%v, %v: %v", e.Code, e.Outcome, err)
 		}
-		if p.mode == "listening" {
+		if !polls(p.mode) {
 			hello(t, p)
 		}
 	})

@@ -107,7 +107,7 @@ func TestErrorsOfGoServices(t *testing.T) {
 			services := failing(func() *halibut.Client { return p.client.Client(p.to) })
 			log := newLogBook()
 			p = setting{services: services, service: halibut.Options{Logger: log.logger()}}.pair(t, mode)
-			if mode == "polling" { // a call of the method's own needs another connection
+			if polls(mode) { // a call of the method's own needs another connection
 				poll(t, p.service, p.polls)
 			}
 			for _, test := range []struct{ method, message, details, typeName string }{

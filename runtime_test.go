@@ -90,10 +90,11 @@ func endpoint(t testing.TB, rawURL string, pins ...halibut.Pin) halibut.Endpoint
 	return e
 }
 
-// eachMode runs a test with a listening and with a polling service.
+// eachMode runs a test in each mode.
 func eachMode(t *testing.T, services *halibut.Services, test func(t *testing.T, p pair)) {
-	t.Run("listening", func(t *testing.T) { test(t, newListening(t, services, halibut.Limits{})) })
-	t.Run("polling", func(t *testing.T) { test(t, newPolling(t, services, halibut.Limits{})) })
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) { test(t, setting{services: services}.pair(t, mode)) })
+	}
 }
 
 // everyMode is eachMode, and a service that has no connection to its callers.

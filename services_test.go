@@ -184,7 +184,7 @@ func TestRegisteringWhileServing(t *testing.T) {
 	s := echoServices()
 	eachMode(t, s, func(t *testing.T, p pair) {
 		hello(t, p)
-		name := "ILate" + p.mode
+		name := "ILate" + strings.ReplaceAll(p.mode, " ", "")
 		s.Handle(name, "M", func(context.Context) error { return nil })
 		if err := p.client.Client(p.to).Call(t.Context(), name, "M", nil); err != nil {
 			t.Error(err)
@@ -221,7 +221,7 @@ func TestPeerFromContext(t *testing.T) {
 		if !peer.Is(halibut.PinOf(certificates()[0])) || peer.Addr == nil || peer.Role != halibut.RoleClient || peer.TLS.Version == 0 {
 			t.Errorf("%+v", peer)
 		}
-		if want := map[string]string{"polling": "poll://sq-test/"}[p.mode]; peer.Subscription != want {
+		if want := map[bool]string{true: "poll://sq-test/"}[polls(p.mode)]; peer.Subscription != want {
 			t.Errorf("subscription %q", peer.Subscription)
 		}
 	})

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/internal/memnet"
+	"github.com/halibut-go/halibut/websocket"
 )
 
 // setting says how a pair of runtimes is made. Its zero value is a pair on
@@ -20,6 +22,7 @@ type setting struct {
 	limits          halibut.Limits // of both sides
 	client, service halibut.Options
 	network         *memnet.Network // nil: TCP on loopback
+	websockets      bool            // where TLS alone would do
 	pollOptions     []halibut.PollOption
 }
 
@@ -30,7 +33,19 @@ func (s setting) options(own halibut.Options) *halibut.Options {
 	if s.network != nil && own.DialContext == nil {
 		own.DialContext = s.network.DialContext
 	}
+	if s.websockets {
+		own.Protocols = []halibut.Protocol{websocket.HTTP(&websocket.Handler{})}
+		own.Transports = map[string]halibut.Transport{"wss": &websocket.Transport{}}
+	}
 	return &own
+}
+
+// url is that of a runtime that listens.
+func (s setting) url(addr string) string {
+	if s.websockets {
+		return "wss://" + addr + "/halibut"
+	}
+	return "https://" + addr
 }
 
 // listen opens a port of the setting's network.
@@ -67,7 +82,7 @@ func (s setting) listening(t testing.TB) pair {
 		s.service.Authorizer = trust
 	}
 	p := pair{mode: "listening", service: s.newService(t), client: s.newClient(t)}
-	p.to = endpoint(t, "https://"+serveOn(t, p.service, s.listen(t)), halibut.PinOf(certificates()[1]))
+	p.to = endpoint(t, s.url(serveOn(t, p.service, s.listen(t))), halibut.PinOf(certificates()[1]))
 	return p
 }
 
@@ -82,7 +97,7 @@ func (s setting) polling(t testing.TB) pair {
 		s.client.Authorizer = trust
 	}
 	p := pair{mode: "polling", service: s.newService(t), client: s.newClient(t)}
-	p.polls = endpoint(t, "https://"+serveOn(t, p.client, s.listen(t)), halibut.PinOf(certificates()[0]))
+	p.polls = endpoint(t, s.url(serveOn(t, p.client, s.listen(t))), halibut.PinOf(certificates()[0]))
 	poll(t, p.service, p.polls, s.pollOptions...)
 	p.to = endpoint(t, subscription, halibut.PinOf(certificates()[1]))
 	return p
@@ -101,22 +116,32 @@ func poll(t testing.TB, rt *halibut.Runtime, to halibut.Endpoint, options ...hal
 	})
 }
 
-func (s setting) pair(t testing.TB, mode string) pair {
+func (s setting) pair(t testing.TB, mode string) (p pair) {
 	t.Helper()
-	switch mode {
-	case "polling":
-		return s.polling(t)
-	case "queue":
-		return s.queued(t)
+	s.websockets = strings.HasSuffix(mode, overWebsockets)
+	switch {
+	case mode == "queue":
+		p = s.queued(t)
+	case polls(mode):
+		p = s.polling(t)
+	default:
+		p = s.listening(t)
 	}
-	return s.listening(t)
+	p.mode = mode
+	return p
 }
 
-// modes are who may open the connection: it must make no difference.
+// modes are who may open the connection, and what carries it: it must make no
+// difference.
 var (
-	modes      = []string{"listening", "polling"}
+	modes      = []string{"listening", "polling", "listening" + overWebsockets, "polling" + overWebsockets}
 	everyModes = append(slices.Clip(modes), "queue")
 )
+
+const overWebsockets = " over websockets"
+
+// polls reports whether the service polls in a mode.
+func polls(mode string) bool { return strings.HasPrefix(mode, "polling") }
 
 // inBubble runs a test with a network in memory, where time passes only when
 // all wait for it.
@@ -128,8 +153,7 @@ func inBubble(t *testing.T, test func(t *testing.T, network *memnet.Network)) {
 	synctest.Test(t, func(t *testing.T) { test(t, new(memnet.Network)) })
 }
 
-// eachModeInBubble runs a test in memory with a listening and with a polling
-// service.
+// eachModeInBubble runs a test in memory in each mode.
 func eachModeInBubble(t *testing.T, s setting, test func(t *testing.T, p pair)) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {

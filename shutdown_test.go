@@ -438,18 +438,19 @@ func TestContextEndsServeAndPoll(t *testing.T) {
 				trust := new(halibut.TrustList)
 				trust.AllowCalls(halibut.PinOf(certificates()[0]))
 				s.service.Authorizer = trust
+				s.websockets = strings.HasSuffix(mode, overWebsockets)
 				client, service := s.newClient(t), s.newService(t)
 				ctx, cancel := context.WithCancel(context.Background())
 				ended := make(chan error, 1)
 				var to halibut.Endpoint
-				if mode == "listening" {
+				if !polls(mode) {
 					l := s.listen(t)
 					go func() { ended <- service.Serve(ctx, l) }()
-					to = endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(certificates()[1]))
+					to = endpoint(t, s.url(l.Addr().String()), halibut.PinOf(certificates()[1]))
 				} else {
 					address := serveOn(t, client, s.listen(t))
 					go func() {
-						ended <- service.Poll(ctx, subscription, endpoint(t, "https://"+address, halibut.PinOf(certificates()[0])))
+						ended <- service.Poll(ctx, subscription, endpoint(t, s.url(address), halibut.PinOf(certificates()[0])))
 					}()
 					to = endpoint(t, subscription)
 				}

@@ -48,13 +48,13 @@ func TestWrongThumbprint(t *testing.T) {
 // TestPollingTheWrongClient: a polling service shows nothing to a client that
 // is not the one it was told of, and goes on trying.
 func TestPollingTheWrongClient(t *testing.T) {
-	inBubble(t, func(t *testing.T, network *memnet.Network) {
+	onEachCarrier(t, func(t *testing.T, s setting) {
 		certs := certificates()
 		log := newLogBook()
-		s := setting{network: network, services: echoServices(), service: halibut.Options{Logger: log.logger()}}
+		s.services, s.service.Logger = echoServices(), log.logger()
 		client, service := s.newClient(t), s.newService(t)
 		addr := serveOn(t, client, s.listen(t))
-		poll(t, service, endpoint(t, "https://"+addr, halibut.PinOf(certs[2])))
+		poll(t, service, endpoint(t, s.url(addr), halibut.PinOf(certs[2])))
 		for range 3 {
 			log.await(t, "WARN polling interrupted", "poll://sq-test/", halibut.PinOf(certs[2]).String(), halibut.PinOf(certs[0]).String())
 		}

@@ -91,7 +91,7 @@ func (p *Protocol) Serve(ctx context.Context, conn *halibut.Incoming) error {
 }
 
 // answer runs the method while it watches the connection: a caller that is gone
-// ends the method's context.
+// ends the method's context, and gets no answer.
 func (p *Protocol) answer(ctx context.Context, conn *halibut.Incoming, request *wire.Request) ([]byte, error) {
 	if refused := p.refuse(request); refused != nil {
 		return appendResponse(nil, request.ID, wire.Raw{}, refused)
@@ -103,9 +103,13 @@ func (p *Protocol) answer(ctx context.Context, conn *halibut.Incoming, request *
 	go func() {
 		defer close(watched)
 		_, _ = conn.Read(make([]byte, 1)) // nothing is due: it ends when the caller goes, or below
-		cancel(errors.New("the caller is gone"))
+		cancel(errGone)
 	}()
 	response := conn.Answer(running, request)
+	if context.Cause(running) == errGone {
+		<-watched
+		return nil, errGone
+	}
 	_ = conn.SetReadDeadline(time.Unix(1, 0))
 	<-watched
 	if response.Error != nil {
@@ -113,6 +117,8 @@ func (p *Protocol) answer(ctx context.Context, conn *halibut.Incoming, request *
 	}
 	return appendResponse(nil, request.ID, response.Result, nil)
 }
+
+var errGone = errors.New("the caller is gone, or sent more than its request, before it had its answer")
 
 // refuse says what the service of 2013 says before it looks for a method.
 func (p *Protocol) refuse(request *wire.Request) *failure {

@@ -30,7 +30,7 @@ type conn struct {
 	ws         *websocket.Conn
 	underlying net.Conn
 	ctx        context.Context // of all reads and writes; it ends with the connection
-	cancel     context.CancelFunc
+	cancel     context.CancelCauseFunc
 
 	awaitsOpening bool      // the peer's first message is not MX yet; used by the reader alone
 	message       io.Reader // what is being read
@@ -46,16 +46,34 @@ type conn struct {
 func newConn(ws *websocket.Conn, underlying net.Conn, ping time.Duration) *conn {
 	ws.SetReadLimit(-1) // the conversation has limits of its own
 	c := &conn{ws: ws, underlying: underlying}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.reading.expire, c.writing.expire = c.cut, c.cut
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	expire := func() { c.cut(os.ErrDeadlineExceeded) }
+	c.reading.expire, c.writing.expire = expire, expire
 	c.pinger.start(c, ping)
 	return c
 }
 
-// cut ends the connection without a word.
-func (c *conn) cut() {
-	c.cancel()
+// cut ends the connection without a word. What waits in it gets the first cause.
+func (c *conn) cut(cause error) {
+	c.cancel(cause)
 	_ = c.underlying.Close()
+}
+
+// reason is why a read or write has failed.
+func (c *conn) reason(err error, expired bool) error {
+	var system *net.OpError
+	switch {
+	case err == nil:
+		return nil
+	case expired:
+		return os.ErrDeadlineExceeded
+	case c.ctx.Err() != nil:
+		return context.Cause(c.ctx)
+	case errors.As(err, &system):
+		return system // and not what the websocket was doing
+	default:
+		return err
+	}
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -68,10 +86,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	c.reads.Add(1)
 	n, err := c.read(p)
 	c.reads.Add(1)
-	if expired := c.reading.end(); expired && err != nil {
-		err = os.ErrDeadlineExceeded
-	}
-	return n, err
+	return n, c.reason(err, c.reading.end())
 }
 
 func (c *conn) read(p []byte) (int, error) {
@@ -146,25 +161,21 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if c.ctx.Err() != nil {
 		c.writing.end()
-		return 0, net.ErrClosed
+		return 0, context.Cause(c.ctx)
 	}
 	err := c.ws.Write(c.ctx, websocket.MessageBinary, p)
-	expired := c.writing.end()
-	if err != nil && expired {
-		err = os.ErrDeadlineExceeded
-	}
 	// How much of a frame that failed has gone out is not known: all of it may have.
-	return len(p), err
+	return len(p), c.reason(err, c.writing.end())
 }
 
 // Close says good-bye, waits for the same for up to a second, and ends the
 // connection.
 func (c *conn) Close() error {
 	c.closing.Do(func() {
-		timer := time.AfterFunc(closePatience, c.cut)
+		timer := time.AfterFunc(closePatience, func() { c.cut(net.ErrClosed) })
 		_ = c.ws.Close(websocket.StatusNormalClosure, "Closing") // the connection ends in any case
 		timer.Stop()
-		c.cut()
+		c.cut(net.ErrClosed)
 		c.pinger.stop()
 		c.reading.set(time.Time{})
 		c.writing.set(time.Time{})

@@ -38,7 +38,12 @@ func connected(t *testing.T, ping time.Duration) (dialled, accepted *conn) {
 		t.Fatal(err)
 	}
 	dialled, accepted = newConn(ws, under, ping), <-got
-	t.Cleanup(func() { dialled.cut(); _ = dialled.Close(); accepted.cut(); _ = accepted.Close() })
+	t.Cleanup(func() {
+		dialled.cut(net.ErrClosed)
+		_ = dialled.Close()
+		accepted.cut(net.ErrClosed)
+		_ = accepted.Close()
+	})
 	return dialled, accepted
 }
 

@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -54,7 +55,7 @@ func (p *pinger) ping() {
 	// A pong is seen by whoever reads. That none was seen means something only
 	// when somebody has waited for bytes all the time.
 	if errors.Is(err, context.DeadlineExceeded) && before%2 == 1 && p.c.reads.Load() == before {
-		p.c.cut()
+		p.c.cut(fmt.Errorf("the peer has answered no ping within %s", pongWait))
 		return
 	}
 	p.mu.Lock()

@@ -54,11 +54,18 @@ func (t *Transport) Open(ctx context.Context, secured net.Conn, to halibut.Endpo
 		header = make(http.Header)
 	}
 	header.Set("X-Octopus-RequestId", uuid.NewString())
-	ws, answer, err := websocket.Dial(ctx, to.URL().String(), &websocket.DialOptions{
-		HTTPClient:      &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		HTTPHeader:      header,
-		Subprotocols:    []string{subprotocol},
-		CompressionMode: websocket.CompressionDisabled,
+	var (
+		ws     *websocket.Conn
+		answer *http.Response
+		err    error
+	)
+	withSHA1(func() {
+		ws, answer, err = websocket.Dial(ctx, to.URL().String(), &websocket.DialOptions{
+			HTTPClient:      &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+			HTTPHeader:      header,
+			Subprotocols:    []string{subprotocol},
+			CompressionMode: websocket.CompressionDisabled,
+		})
 	})
 	switch {
 	case err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols:
@@ -68,12 +75,12 @@ func (t *Transport) Open(ctx context.Context, secured net.Conn, to halibut.Endpo
 	}
 	c := newConn(ws, secured, t.Ping)
 	if ws.Subprotocol() != subprotocol {
-		c.cut()
+		c.cut(net.ErrClosed)
 		_ = c.Close()
 		return nil, &wire.ProtocolError{Expected: "the websocket sub-protocol " + subprotocol, Found: fmt.Sprintf("%.100q", ws.Subprotocol())}
 	}
 	if err := ws.Write(ctx, websocket.MessageText, []byte(opening)); err != nil {
-		c.cut()
+		c.cut(net.ErrClosed)
 		_ = c.Close()
 		return nil, err
 	}
