@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,13 +38,14 @@ type conn struct {
 	reads            atomic.Uint64 // odd while a read waits
 	pinger           pinger
 
-	closing sync.Once
+	closing atomic.Bool
+	closed  chan struct{}
 }
 
 // newConn takes over a websocket and the connection under it.
 func newConn(ws *websocket.Conn, underlying net.Conn, ping time.Duration) *conn {
 	ws.SetReadLimit(-1) // the conversation has limits of its own
-	c := &conn{ws: ws, underlying: underlying}
+	c := &conn{ws: ws, underlying: underlying, closed: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	expire := func() { c.cut(os.ErrDeadlineExceeded) }
 	c.reading.expire, c.writing.expire = expire, expire
@@ -171,15 +171,18 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close says good-bye, waits for the same for up to a second, and ends the
 // connection.
 func (c *conn) Close() error {
-	c.closing.Do(func() {
-		timer := time.AfterFunc(closePatience, func() { c.cut(net.ErrClosed) })
-		_ = c.ws.Close(websocket.StatusNormalClosure, "Closing") // the connection ends in any case
-		timer.Stop()
-		c.cut(net.ErrClosed)
-		c.pinger.stop()
-		c.reading.set(time.Time{})
-		c.writing.set(time.Time{})
-	})
+	if c.closing.Swap(true) {
+		<-c.closed
+		return nil
+	}
+	defer close(c.closed)
+	timer := time.AfterFunc(closePatience, func() { c.cut(net.ErrClosed) })
+	_ = c.ws.Close(websocket.StatusNormalClosure, "Closing") // the connection ends in any case
+	timer.Stop()
+	c.cut(net.ErrClosed)
+	c.pinger.stop()
+	c.reading.set(time.Time{})
+	c.writing.set(time.Time{})
 	return nil
 }
 
