@@ -143,7 +143,7 @@ func TestShutdownIsCutOff(t *testing.T) {
 						if err := rt.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 							t.Errorf("Shutdown: %v", err)
 						}
-						if took := time.Since(start); took != 5*time.Second {
+						if took := time.Since(start); took < 5*time.Second || took > 6*time.Second { // a websocket may say good-bye
 							t.Errorf("it took %s", took)
 						}
 						err := <-called
