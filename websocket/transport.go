@@ -68,6 +68,8 @@ func (t *Transport) Open(ctx context.Context, secured net.Conn, to halibut.Endpo
 		})
 	})
 	switch {
+	case err != nil && answer != nil && (answer.StatusCode == http.StatusBadGateway || answer.StatusCode == http.StatusServiceUnavailable || answer.StatusCode == http.StatusGatewayTimeout):
+		return nil, fmt.Errorf("what stands in front of the peer answered %.100q: it could not reach it", answer.Status) // it may soon
 	case err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols:
 		return nil, &wire.ProtocolError{Expected: "a websocket at " + to.String(), Found: fmt.Sprintf("the answer %.100q", answer.Status)}
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -532,4 +533,60 @@ func TestDecodeCertificate(t *testing.T) {
 			t.Errorf("%.30q: %v", text, err)
 		}
 	}
+}
+
+// A reverse proxy whose server is being restarted is asked again.
+func TestBadGatewayIsTriedAgain(t *testing.T) {
+	rt, _ := listener(t, halibut.Options{})
+	handler := &Handler{Runtime: rt}
+	refusals := make(chan int, 3)
+	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+		refusals <- status
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case status := <-refusals:
+			http.Error(w, "no", status)
+		default:
+			handler.ServeHTTP(w, r)
+		}
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{identities()[0]}, ClientAuth: tls.RequestClientCert, NextProtos: []string{"http/1.1"}}
+	server.StartTLS()
+	t.Cleanup(func() { _ = rt.Close(); server.Close() })
+	client := dialler(t, &Transport{}).Client(endpoint(t, "wss://"+server.Listener.Addr().String(), halibut.PinOf(identities()[0])))
+	err := dialler(t, &Transport{}).Client(endpoint(t, "wss://"+server.Listener.Addr().String(), halibut.PinOf(identities()[0])), halibut.Retries(0)).Call(t.Context(), "IEchoService", "SayHello", nil, "x")
+	if halibut.CodeOf(err) != halibut.CodeConnect || !halibut.SafeToRetry(err) || err == nil || !strings.Contains(err.Error(), "could not reach it") {
+		t.Error(err)
+	}
+	call(t, client)
+}
+
+// A frame that says it is longer than anything, and one that ends in the middle
+// of a message, cost their connection and no memory.
+func TestHugeFrames(t *testing.T) {
+	rt, _ := listener(t, halibut.Options{Protocols: []halibut.Protocol{HTTP(&Handler{})}, Limits: halibut.Limits{Handshake: 2 * time.Second}})
+	addr := serve(t, rt)
+	for name, frames := range map[string]string{
+		"as long as can be": "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00MX-CLIENT",
+		"a negative length": "\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00",
+		"not masked":        "\x82\x02MX",
+		"reserved bits":     "\xf2\x80\x00\x00\x00\x00",
+		"cut in a header":   "\x82\xfe\x01",
+		"cut in a message":  "\x82\x92\x00\x00\x00\x00MX-CLI",
+	} {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{identities()[1]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: Octopus\r\n\r\n\x81\x82\x00\x00\x00\x00MX"+frames)
+		_ = conn.CloseWrite()
+		if got, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(string(got), " 101 ") || strings.Contains(string(got), "MX-SERVER") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		_ = conn.Close()
+	}
+	call(t, dialler(t, &Transport{}).Client(endpoint(t, "wss://"+addr, halibut.PinOf(identities()[0]))))
 }
