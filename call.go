@@ -234,10 +234,10 @@ func tried(err, first error, tries int, elapsed time.Duration) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	e.Attempts, e.Elapsed = tries, elapsed
 	if first != err && first.Error() != err.Error() {
 		e.first = first
 	}
+	e.Attempts, e.Elapsed = tries, elapsed
 	return e
 }
 

@@ -188,6 +188,9 @@ func (d *doctor) connect(ctx context.Context, p *probe, addresses []string) *fin
 		switch {
 		case err == nil:
 			d.ok("connect", addr, took)
+			if len(addresses) == 1 {
+				return nil // the peer need not see two connections
+			}
 			if answering == "" {
 				answering = addr
 			}

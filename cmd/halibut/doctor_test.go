@@ -153,10 +153,7 @@ func TestDoctor(t *testing.T) {
 	shared := serveHalibut(t, &halibut.Options{Authorizer: calls, Protocols: websockets()})
 	forbidding := answering(t, http.StatusForbidden)
 	gateway := answering(t, http.StatusBadGateway)
-	wantsPassword := serveTCP(t, func(c net.Conn) {
-		_, _ = http.ReadRequest(bufio.NewReader(c))
-		_, _ = io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-	})
+	wantsPassword := serveTCP(t, wantsPassword)
 	tunnel := serveTCP(t, relayConnect)
 	for _, tt := range []struct {
 		name   string
@@ -238,6 +235,12 @@ func answering(t *testing.T, status int) (addr string) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
+}
+
+// wantsPassword is an HTTP proxy that accepts none.
+func wantsPassword(conn net.Conn) {
+	_, _ = http.ReadRequest(bufio.NewReader(conn))
+	_, _ = io.WriteString(conn, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 }
 
 // relayConnect is an HTTP proxy.

@@ -81,6 +81,7 @@ verb's name for that verb. The command line wins over the environment, and that
 over the file.
 
 ` + exitTable,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -90,6 +91,8 @@ over the file.
 	}
 	root.PersistentFlags().String("config", "", "read flags from this TOML `file`")
 	root.AddCommand(newBenchCommand(), newCallCommand(), newCertCommand(), newDemoCommand(), newDiscoverCommand(), newDoctorCommand(), newGetFileCommand(), newInspectCommand(), newPingCommand(), newRelayCommand(), newSendFileCommand(), newServeCommand(), newDocsCommand())
+	root.SetVersionTemplate("halibut {{.Version}}\n")
+	explainUsage(root)
 	return root
 }
 

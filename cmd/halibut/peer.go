@@ -55,6 +55,9 @@ may be connected to any node there, and queue://name is whoever serves that queu
 // endpoint makes the endpoint of a command line.
 func (f *peerFlags) endpoint(text string) (halibut.Endpoint, error) {
 	if len(f.pins) == 0 && !strings.HasPrefix(text, "queue:") {
+		if _, err := halibut.ParseEndpoint(text, strings.Repeat("0", 40)); err != nil {
+			return halibut.Endpoint{}, &usageError{err}
+		}
 		return halibut.Endpoint{}, usagef("%s: which certificate must it show? Give its thumbprint by --pin; 'halibut discover HOST:PORT' finds what is shown", text)
 	}
 	to, err := halibut.ParseEndpoint(text, f.pins...)
@@ -80,7 +83,12 @@ func parseProxy(text string) (*url.URL, error) {
 	if err != nil || u.Host == "" {
 		return nil, usagef("--proxy is no URL: expected for example http://proxy:3128") // it may hold a password
 	}
-	return u, nil
+	switch u.Scheme {
+	case "http", "https", "socks5":
+		return u, nil
+	default:
+		return nil, usagef("--proxy begins with %s://: expected http://, https:// or socks5://", u.Scheme)
+	}
 }
 
 // proxyUsage: a URL with a password belongs into the environment or the file.
@@ -204,7 +212,7 @@ func (c *connection) closeNodes() error {
 // explain adds to an error what this side knows besides: who asked for work and
 // was refused.
 func (c *connection) explain(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
 	var e *halibut.Error
