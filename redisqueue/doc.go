@@ -40,9 +40,10 @@
 // seconds.
 //
 // Redis needs no persistence, and must not evict keys (maxmemory-policy
-// noeviction). Whoever can write to it can call services, unless a wrapper
-// authenticates messages.
+// noeviction). Whoever can write to it can call services, unless messages are
+// Sealed: halibut.Runtime.ServeQueue, which takes calls straight from Redis,
+// insists on that.
 //
-// The protocol is described in the reference's docs/RedisQueue.md; comments
-// here cite the sections of this project's own description of it.
+// docs/clustering.md is about running a cluster. The protocol is described in
+// docs/redis-queue.md; comments here cite its sections.
 package redisqueue

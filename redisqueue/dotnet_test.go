@@ -122,3 +122,31 @@ func TestDotNetRequestIsForOneService(t *testing.T) {
 		return err == nil && response.ID == "for one" && response.Error != nil && response.Error.Details != "" && stored[fieldFailure] == ""
 	})
 }
+
+// TestCancelsAsDotNetDoes: a .NET node that has collected a request of ours is
+// told that nobody waits, by the message and by the marker, whichever it looks at.
+func TestCancelsAsDotNetDoes(t *testing.T) {
+	s := startServer(t)
+	p := s.node(t, nil, patiently)
+	q, keys := queueOf(t, p), p.keys.endpoint("poll://a/", p.node)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := send(ctx, q, queue.SendOptions{})
+	queued(t, q, 1)
+	id := s.text(t, "LPOP", keys.list)
+	if n := s.text(t, "DEL", keys.requestKey(id)); n != "1" {
+		t.Fatalf("removing the request returns %s", n)
+	}
+	cancellations := s.messages(t, keys.requestCancelled(id))
+	cancel()
+	fails(t, done, context.Canceled, queue.Started)
+	if text := receive(t, cancellations); text != "{}" {
+		t.Errorf("published was %q", text)
+	}
+	if text := s.text(t, "GET", keys.markerKey(id)); text != "{}" {
+		t.Errorf("the marker is %q", text)
+	}
+	if ttl := s.ttl(t, keys.markerKey(id)); ttl < 895 {
+		t.Errorf("the marker lives %d seconds, .NET's 900", ttl)
+	}
+}

@@ -207,6 +207,77 @@ func TestOutageWhileACallerLeaves(t *testing.T) {
 	}
 }
 
+// TestRedisIsAwayForTooLong: a request that cannot be queued within the budget
+// fails, and is not run when Redis comes back.
+func TestRedisIsAwayForTooLong(t *testing.T) {
+	s := startServer(t)
+	impatient := func(times *timing) {
+		hasty(times)
+		times.budget = 500 * time.Millisecond
+	}
+	a, b := s.node(t, nil, impatient), s.node(t, nil, patiently)
+	s.outage(t, func() {
+		o := await(t, send(t.Context(), queueOf(t, a), queue.SendOptions{}))
+		var e *queue.Error
+		var failed *Error
+		if !errors.As(o.err, &e) || !errors.As(o.err, &failed) || !strings.Contains(e.Error(), " failed since an error occured inserting the data into the queue") || failed.Attempts < 2 || failed.Key == "" {
+			t.Fatalf("%+v, %v", o.response, o.err)
+		}
+	})
+	eventually(t, "the request is withdrawn", func() bool { return queueOf(t, a).Stats().Length == 0 })
+	nothing(t, b)
+
+	dead := startServer(t)
+	a = dead.node(t, nil, impatient)
+	dead.kill(t)
+	o := await(t, send(t.Context(), queueOf(t, a), queue.SendOptions{}))
+	var e *queue.Error
+	if !errors.As(o.err, &e) || !strings.Contains(e.Error(), "inserting the data into the queue") {
+		t.Errorf("%v", o.err)
+	}
+	dead.start(t) // for Close to be quick
+}
+
+// TestSlowConsumer: Redis ends the connection of a node that does not take its
+// messages in time; it comes back, and finds what it has missed.
+func TestSlowConsumer(t *testing.T) {
+	s := startServer(t, "--client-output-buffer-limit", "pubsub 64kb 32kb 1")
+	log := &lockedBuffer{}
+	a, b := s.node(t, &Options{Logger: slog.New(slog.NewTextHandler(log, nil))}, patiently), s.node(t, nil, patiently)
+	done := send(t.Context(), queueOf(t, a), queue.SendOptions{})
+	d := next(t, queueOf(t, b))
+	held := make(chan struct{})
+	blocking := a.channels.subscribe("blocking", func(string) { <-held }, nil)
+	eventually(t, "the node listens", func() bool { return s.text(t, "PUBSUB", "NUMSUB", "blocking") == "1" })
+	for range 200 { // more than the socket's buffers take
+		s.do(t, "PUBLISH", "blocking", strings.Repeat("x", 30<<10))
+	}
+	respond(t, d)
+	close(held)
+	succeeds(t, done)
+	eventually(t, "the connection was lost", func() bool { return strings.Contains(log.String(), "was lost") })
+	blocking.cancel()
+	done = send(t.Context(), queueOf(t, a), queue.SendOptions{})
+	respond(t, next(t, queueOf(t, b)))
+	succeeds(t, done)
+}
+
+// TestClocks: nothing depends on what the server's clock says now, or said when
+// the request was queued, nor does a node's own clock get into Redis.
+func TestClocks(t *testing.T) {
+	s := startServer(t)
+	a, b := s.node(t, nil, patiently), s.node(t, nil, patiently)
+	keys := a.keys.endpoint("poll://a/", a.node)
+	for _, skew := range []string{"-36000000000", "36000000000"} { // ten hours
+		done := send(t.Context(), queueOf(t, a), queue.SendOptions{})
+		queued(t, queueOf(t, a), 1)
+		s.do(t, "HINCRBY", keys.requestKey(s.text(t, "LINDEX", keys.list, "0")), fieldQueued, skew)
+		next(t, queueOf(t, b)).Return(errors.New("the connection died"))
+		respond(t, next(t, queueOf(t, b)))
+		succeeds(t, done)
+	}
+}
+
 // A server that ends and comes back without its data: what waited fails soon,
 // and what comes after works.
 func TestRestartWithoutData(t *testing.T) {

@@ -361,6 +361,10 @@ func playProcessor(t *testing.T, s *server, q queue.Queue, e *exchange) {
 	if fields[fieldMessage] != string(e.request) {
 		t.Errorf("the request is\n%q, recorded was\n%q", fields[fieldMessage], e.request)
 	}
+	// The recorded store says something about no streams, too; ours is not asked.
+	if metadata, ok := fields[fieldMetadata]; !ok || len(wire.Husks(e.request)) > 0 && metadata != put.args[5] || put.args[4] != fieldMetadata {
+		t.Errorf("the metadata is %q, recorded was %q", metadata, put.args[5])
+	}
 	checkLife(t, s, expire)
 	if reply := s.do(t, "UNLINK", put.args[1]); reply != `{"Value":1,"Type":"int64"}` {
 		t.Errorf("removing the request returns %s: a .NET node would think that another has it", reply)

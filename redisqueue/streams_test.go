@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/queue"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -332,5 +333,62 @@ func eventually(t testing.TB, what string, reached func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("after 20 seconds not yet: %s", what)
 		}
+	}
+}
+
+// faultyStore is an InlineStreams that fails in one of its steps.
+type faultyStore struct {
+	InlineStreams
+	store, load error
+}
+
+func (s *faultyStore) Store(ctx context.Context, m Message, streams *wire.Streams) ([]byte, error) {
+	if s.store != nil {
+		return nil, s.store
+	}
+	return s.InlineStreams.Store(ctx, m, streams)
+}
+
+func (s *faultyStore) Load(ctx context.Context, m Message, metadata []byte) (StoredStreams, error) {
+	if s.load != nil {
+		return nil, s.load
+	}
+	return s.InlineStreams.Load(ctx, m, metadata)
+}
+
+// TestStreamStoreFails in each of its four steps: the caller is told at once
+// which one it was, and nothing waits for anything.
+func TestStreamStoreFails(t *testing.T) {
+	s := startServer(t)
+	broken := errors.New("the store is on fire")
+	for _, test := range []struct {
+		name           string
+		sender, worker *faultyStore
+		want           string
+	}{
+		{"PrepareRequest", &faultyStore{store: broken}, &faultyStore{}, " failed since an error occured when preparing request for queue"},
+		{"ReadRequest", &faultyStore{}, &faultyStore{load: broken}, "the request was collected by a node that cannot read it"},
+		{"PrepareResponse", &faultyStore{}, &faultyStore{store: broken}, "the response cannot be stored"},
+		{"ReadResponse", &faultyStore{load: broken}, &faultyStore{}, unreadText},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			prefix := test.name
+			services, _ := workServices()
+			worker := newRuntime(t, "worker", &halibut.Options{Services: services, Queues: s.node(t, &Options{Prefix: prefix, Streams: test.worker})})
+			caller := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, &Options{Prefix: prefix, Streams: test.sender})})
+			serveQueue(t, worker, halibut.InsecureServeQueue())
+			c := caller.Client(endpoint(t, "queue://work"))
+			begun := time.Now()
+			err := c.Call(t.Context(), "IWork", "Echo", nil, halibut.StreamBytes([]byte("abc")))
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "the store is on fire") || time.Since(begun) > 20*time.Second {
+				t.Errorf("after %s: %v; want %q in it", time.Since(begun), err, test.want)
+			}
+			if safe := halibut.SafeToRetry(err); safe != (test.name == "PrepareRequest" || test.name == "ReadRequest") {
+				t.Errorf("safe to retry: %v: %v", safe, err)
+			}
+			if err := c.Call(t.Context(), "IWork", "SayHello", nil, "x"); err != nil {
+				t.Errorf("a call without streams: %v", err)
+			}
+		})
 	}
 }
