@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/types"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ are sent as long, others as double. What JSON has no kind for is written as
    "$values": [ … ]}
 
 and results are printed in the same forms. @FILE is a data stream, inside of an
-argument {"$stream": "FILE"}; the one that a method returns goes to -o FILE.
+argument {"$stream": "FILE"}; the one that a method returns goes to -o FILE, with --contract from inside of a result too.
 
 With --contract the types in a contract decide: C#, a file or a folder of them, or a
 Go file. Then enums are written by name, GUIDs, dates and times as text, bytes in
@@ -66,6 +67,7 @@ type callVerb struct {
 	args            []any
 	contract        *contractFile // nil without --contract
 	result          types.Type    // what the contract says of the result
+	streamPath      []string      // where in it the stream for --output is
 }
 
 func (c *callVerb) addContract(flags *pflag.FlagSet) {
@@ -144,7 +146,10 @@ func (c *callVerb) byContract(args []string) (err error) {
 		return err
 	}
 	c.method, c.args, c.result = call.method.Wire, call.args, call.result
-	return nil
+	if c.output != "" {
+		c.streamPath, err = c.contract.resultStream(c.service+"."+c.method, c.result)
+	}
+	return err
 }
 
 // shortened is a text for an error message.
@@ -180,11 +185,12 @@ func (c *callVerb) once(ctx context.Context, peer *connection, out *terminal) er
 
 // fetch keeps the data stream that the method returns.
 func (c *callVerb) fetch(ctx context.Context, peer *connection, out *terminal) (err error) {
-	stream, err := halibut.Call[*halibut.DataStream](ctx, peer, c.service, c.method, c.args...)
-	switch {
-	case err != nil:
-		return err
-	case stream == nil:
+	holder := reflect.New(streamHolder(c.streamPath))
+	if err := peer.Call(ctx, c.service, c.method, holder.Interface(), c.args...); err != nil {
+		return noStream(err)
+	}
+	stream := heldStream(holder.Elem())
+	if stream == nil {
 		return &statusError{exitRemote, errors.New("the method returned null and no data stream")}
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()

@@ -250,6 +250,48 @@ func TestNestedStreams(t *testing.T) {
 	}
 }
 
+// TestStreamInResult keeps the data stream inside of a result, of services that listen
+// and that poll.
+func TestStreamInResult(t *testing.T) {
+	trust := &halibut.TrustList{}
+	trust.AllowCalls(halibut.PinOf(halibuttest.Certificate("me")))
+	var services halibut.Services
+	services.Handle("IEchoService", "Fetch", func(_ context.Context, name string) (*samples.Upload, error) {
+		return &samples.Upload{Name: name, Content: halibut.StreamBytes([]byte("the content"))}, nil
+	})
+	url := "https://" + serveHalibut(t, &halibut.Options{Authorizer: trust, Services: &services})
+	contract := filepath.Join(t.TempDir(), "contract.cs")
+	source := "namespace A; public class Part { public string Name; public DataStream Content; } public class Two { public Part A; public Part B; }\n" +
+		"public interface IEchoService { Part Fetch(string name); Two FetchTwo(string name); string Say(string name); void Do(string name); }"
+	if err := os.WriteFile(contract, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	common := []string{"-i", identityFile(t, "me"), "--pin", pinOf("peer")}
+	status, stdout, stderr := verb(t, append([]string{"call", url, "IEchoService.Fetch", `"x"`, "--contract", contract, "-o", "-"}, common...)...)
+	if status != 0 || stdout != "the content" {
+		t.Errorf("status %d, %q, %s", status, stdout, stderr)
+	}
+	status, stdout, stderr = verb(t, append([]string{"call", url, "IEchoService.Fetch", `"x"`, "--contract", contract}, common...)...)
+	if status != 0 || !strings.Contains(stdout, `"$stream": 11`) {
+		t.Errorf("without -o: status %d, %q, %s", status, stdout, stderr)
+	}
+	for _, tt := range []struct{ method, want string }{
+		{"FetchTwo", "--output is for one data stream, and the *Two that IEchoService.FetchTwo returns has several"},
+		{"Say", "--output is for a data stream, and IEchoService.Say returns string without one"},
+		{"Do", "--output is for a data stream, and IEchoService.Do returns nothing"},
+	} {
+		status, _, stderr := verb(t, append([]string{"call", url, "IEchoService." + tt.method, `"x"`, "--contract", contract, "-o", "-"}, common...)...)
+		if status != exitUsage || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s: status %d, %s", tt.method, status, stderr)
+		}
+	}
+	// Without a contract it shows when the method has run.
+	status, _, stderr = verb(t, append([]string{"call", url, "IEchoService.Fetch", `"x"`, "-o", "-"}, common...)...)
+	if want := "IEchoService.Fetch ran and returned no data stream, which --output is for"; status != exitRemote || !strings.Contains(stderr, want) {
+		t.Errorf("without a contract: status %d, %s", status, stderr)
+	}
+}
+
 // TestContractRefused holds that what is no contract is told in one line.
 func TestContractRefused(t *testing.T) {
 	for name, text := range map[string]string{

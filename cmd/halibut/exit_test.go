@@ -17,9 +17,9 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"--help"}, 0, ""},
 		{[]string{"demo", "--help"}, 0, ""},
 		{[]string{"demo", "--loud"}, exitUsage, "halibut: unknown flag: --loud"},
-		{[]string{"demo", "one", "two"}, exitUsage, "halibut: accepts at most 1 arg(s), received 2"},
+		{[]string{"demo", "one", "two"}, exitUsage, "halibut: expected 'halibut demo [FILE]', found 2 arguments"},
 		{[]string{"demonstrate"}, exitUsage, `halibut: unknown command "demonstrate" for "halibut"`},
-		{[]string{"demo", "-v=perhaps"}, exitUsage, `halibut: invalid argument "perhaps" for "-v, --verbose" flag`},
+		{[]string{"demo", "-v=perhaps"}, exitUsage, `halibut: --verbose is "perhaps": expected true or false`},
 		{[]string{"demo", filepath.Join(t.TempDir(), "missing")}, exitFailed, "halibut: the file cannot be read: open "},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

@@ -152,7 +152,7 @@ func (in *inspect) conclude(wrong int) error {
 	case in.out.err != nil:
 		return in.out.err
 	case wrong > 0:
-		return fmt.Errorf("%d items break the protocol", wrong)
+		return fmt.Errorf("found %s against the protocol", counted(wrong, "item"))
 	default:
 		return nil
 	}
