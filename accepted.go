@@ -170,7 +170,7 @@ func (a *accepted) admitted(ctx context.Context, conn net.Conn) context.Context 
 	if a.peer.Role == RolePoller {
 		return ctx
 	}
-	ctx, a.leave = a.rt.contextOf(ctx, a.peer)
+	ctx, a.leave = a.rt.contextOf(ctx, &a.peer)
 	return ctx
 }
 
@@ -226,7 +226,7 @@ func (a *accepted) authorize(ctx context.Context, identity wire.Identity) error 
 	if authorizer == nil {
 		return fmt.Errorf("%s is not admitted: this runtime has no Authorizer, and so admits nobody", a.peer.Thumbprint)
 	}
-	a.live = &liveConnection{peer: a.peer, since: time.Now(), conn: a.conn}
+	a.live = &liveConnection{peer: &a.peer, since: time.Now(), conn: a.conn}
 	a.live.instance, _ = identity.Value("instance")
 	a.rt.live.add(a.live)
 	if err := authorizer.Authorize(ctx, a.peer); err != nil {

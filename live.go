@@ -16,7 +16,7 @@ import (
 
 // liveConnection is an accepted connection whose peer said who it is.
 type liveConnection struct {
-	peer       Peer
+	peer       *Peer
 	since      time.Time
 	conn       net.Conn
 	instance   string // the program that it comes from, where it says so
@@ -125,8 +125,8 @@ func (rt *Runtime) watchTrust(ctx context.Context) {
 	for {
 		changed := authorizer.Changed()
 		for _, c := range rt.live.all() {
-			if err := rt.options.Authorizer.Authorize(ctx, c.peer); err != nil && ctx.Err() == nil {
-				rt.log.Warn("peer dropped: it is trusted no longer", "peer", c.peer, "error", err)
+			if err := rt.options.Authorizer.Authorize(ctx, *c.peer); err != nil && ctx.Err() == nil {
+				rt.log.Warn("peer dropped: it is trusted no longer", "peer", *c.peer, "error", err)
 				_ = c.conn.Close()
 			}
 		}
@@ -211,11 +211,11 @@ func (rt *Runtime) Subscribers() []Subscriber {
 		k := key{c.peer.Subscription, c.peer.SHA256}
 		s := found[k]
 		if s == nil {
-			s = &Subscriber{Subscription: c.peer.Subscription, Peer: c.peer, Since: c.since}
+			s = &Subscriber{Subscription: c.peer.Subscription, Peer: *c.peer, Since: c.since}
 			found[k] = s
 		}
 		if c.since.Before(s.Since) {
-			s.Peer, s.Since = c.peer, c.since
+			s.Peer, s.Since = *c.peer, c.since
 		}
 		s.Connections++
 		if rt.live.busy(c) {

@@ -12,7 +12,7 @@ func TestConnectionsOfASubscriptionAreCounted(t *testing.T) {
 	const limit, callers, tries = 10, 20, 100
 	var live liveConnections
 	of := func(name string) *liveConnection {
-		c := &liveConnection{peer: Peer{Role: RolePoller, Subscription: name}}
+		c := &liveConnection{peer: &Peer{Role: RolePoller, Subscription: name}}
 		live.add(c)
 		return c
 	}

@@ -160,5 +160,5 @@ func PeerFromContext(ctx context.Context) (Peer, bool) {
 	if !ok {
 		return Peer{}, false
 	}
-	return from.Peer, true
+	return *from.peer, true
 }

@@ -25,7 +25,7 @@ type callPlaces struct {
 
 // caller is the peer of a service's context.
 type caller struct {
-	Peer
+	peer   *Peer
 	places *callPlaces // nil: no limit
 }
 
@@ -63,7 +63,7 @@ func (c *peerCalls) leave(pin Pin) {
 
 // contextOf is the context of the calls that come over a connection of peer, to
 // be left when the connection ends.
-func (rt *Runtime) contextOf(ctx context.Context, peer Peer) (calls context.Context, leave func()) {
+func (rt *Runtime) contextOf(ctx context.Context, peer *Peer) (calls context.Context, leave func()) {
 	calls = context.WithValue(ctx, peerKey{}, &caller{peer, rt.peerCalls.join(peer.SHA256)})
 	return calls, func() { rt.peerCalls.leave(peer.SHA256) }
 }
@@ -115,7 +115,7 @@ func (rt *Runtime) callWaits(ctx context.Context) {
 	}
 	rt.peerCalls.mu.Unlock()
 	if !quiet {
-		rt.log.Warn("calls wait: too many of one peer run at once", "limit", cap(from.places.taken), "peer", from.Peer)
+		rt.log.Warn("calls wait: too many of one peer run at once", "limit", cap(from.places.taken), "peer", *from.peer)
 	}
 }
 

@@ -34,19 +34,24 @@ type poller struct {
 func (p *poller) run(ctx context.Context) error {
 	for {
 		connected, err := p.once(ctx, false)
-		failures := p.ended(connected, err)
-		switch {
-		case p.rt.isDraining():
-			return ErrClosed
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		}
-		pause := p.options.reconnect(failures)
-		p.rt.log.Warn("polling interrupted", "subscription", p.subscription, "endpoint", p.to, "error", err, "pause", pause)
-		if err := p.rt.pauseUnlessDraining(ctx, pause); err != nil {
+		if err := p.pause(ctx, connected, err); err != nil {
 			return err
 		}
 	}
+}
+
+// pause passes the time until the next try, or tells why there is none.
+func (p *poller) pause(ctx context.Context, connected bool, reason error) error {
+	failures := p.ended(connected, reason)
+	switch {
+	case p.rt.isDraining():
+		return ErrClosed
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	pause := p.options.reconnect(failures)
+	p.rt.log.Warn("polling interrupted", "subscription", p.subscription, "endpoint", p.to, "error", reason, "pause", pause)
+	return p.rt.pauseUnlessDraining(ctx, pause)
 }
 
 // ended books the end of a connection, or of a try to make one, and tells how
@@ -63,30 +68,28 @@ func (p *poller) ended(connected bool, err error) (failures int) {
 	return failures
 }
 
-// once polls over one connection until it ends.
+// once polls over one connection until it ends. It waits on a small stack, for
+// months maybe.
 func (p *poller) once(ctx context.Context, extra bool) (connected bool, err error) {
-	rt := p.rt
-	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: rt.words}
-	connecting, cancel := context.WithCancelCause(ctx)
-	forget := rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})
-	var (
-		session    *exchange.Session
-		peer       Peer
-		handshakes sync.WaitGroup
-	)
-	handshakes.Go(func() { // its large stack goes with it; that of Poll may stay for months
-		session, peer, err = rt.connect(connecting, p.to, p.options.serverName, self, &rt.polling.Reader)
-	})
-	handshakes.Wait()
-	forget()
-	cancel(nil)
+	c, err := p.start(ctx, extra)
 	if err != nil {
 		return false, err
 	}
-	peer.Role, peer.Subscription = RoleClient, p.subscription // it opened nothing, but it is who calls
+	err = <-c.ended
+	c.closed(err)
+	return true, err
+}
+
+// start makes a connection and begins to answer the requests that come over it.
+func (p *poller) start(ctx context.Context, extra bool) (*pollerConnection, error) {
+	session, peer, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rt := p.rt
 	rt.log.Info("polling", "subscription", p.subscription, "endpoint", p.to, "peer", peer, "extra", extra)
 	service := session.Service(&rt.polling, (*handler)(rt))
-	c := &pollerConnection{poller: p, service: service, extra: extra}
+	c := &pollerConnection{poller: p, service: service, extra: extra, ended: make(chan error, 1)}
 	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
 	p.opened()
 	if extra {
@@ -94,20 +97,31 @@ func (p *poller) once(ctx context.Context, extra bool) (connected bool, err erro
 		c.leave = time.AfterFunc(extraIdle, service.Drain) // unless a request comes
 		p.mu.Unlock()
 	}
-	defer c.closed()
-	calls, leave := rt.contextOf(ctx, peer)
-	defer leave()
-	ended := make(chan error, 1)
+	c.made = Connection{Peer: peer, Dialled: true, Since: time.Now()}
+	calls, leave := rt.contextOf(ctx, &c.made.Peer)
 	go func() { // a method that ends its goroutine must not end that of Poll
 		err := exchange.ErrMethodGone
-		defer func() { ended <- err }()
+		defer func() { leave(); c.ended <- err }()
 		err = rt.runService(calls, service)
 	}()
-	made := Connection{Peer: peer, Dialled: true, Since: time.Now()}
-	rt.options.Trace.connected(made)
-	err = <-ended
-	rt.options.Trace.disconnected(made, err)
-	return true, err
+	rt.options.Trace.connected(c.made)
+	return c, nil
+}
+
+// connect dials the client and says which subscription this is.
+func (p *poller) connect(ctx context.Context) (session *exchange.Session, peer Peer, err error) {
+	rt := p.rt
+	self := wire.Identity{Role: wire.RoleSubscriber, Subscription: p.subscription, Words: rt.words}
+	connecting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})()
+	var handshakes sync.WaitGroup
+	handshakes.Go(func() { // its large stack goes with it; that of Poll may stay for months
+		session, peer, err = rt.connect(connecting, p.to, p.options.serverName, self, &rt.polling.Reader)
+	})
+	handshakes.Wait()
+	peer.Role, peer.Subscription = RoleClient, p.subscription // it opened nothing, but it is who calls
+	return session, peer, err
 }
 
 func (p *poller) opened() {
@@ -143,6 +157,8 @@ const (
 type pollerConnection struct {
 	poller  *poller
 	service *exchange.Service
+	made    Connection
+	ended   chan error // tells why it has ended
 	extra   bool
 	busy    bool        // guarded by poller.mu
 	leave   *time.Timer // of an extra connection that is idle
@@ -177,8 +193,10 @@ func (c *pollerConnection) setBusy(ctx context.Context, busy bool) {
 	p.extras.Go(func() { p.extra(ctx) })
 }
 
-func (c *pollerConnection) closed() {
+// closed books that the connection has ended, and why.
+func (c *pollerConnection) closed(reason error) {
 	p := c.poller
+	p.rt.options.Trace.disconnected(c.made, reason)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open--

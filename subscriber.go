@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
@@ -13,125 +15,261 @@ import (
 
 // passRequests hands the requests of a subscription's queue to the polling
 // service that has connected for them, one after another, until the connection
-// or ctx ends.
+// or ctx ends. Its own goroutine reads the connection, for months maybe, on a
+// small stack: what needs more is done in calls that return before.
 func (a *accepted) passRequests(ctx context.Context, session *exchange.Session) {
-	rt, peer := a.rt, a.peer
+	s := a.subscribe(ctx, session)
+	if s == nil {
+		return
+	}
+	forget := a.rt.watchDrain(s)
+	s.begin()
+	s.connection.Run()
+	forget()
+	a.reason = s.end()
+}
+
+// subscribe makes the subscriber of the connection, nil if its queue cannot be
+// had.
+func (a *accepted) subscribe(ctx context.Context, session *exchange.Session) *subscriber {
+	rt, peer := a.rt, &a.peer
 	log := a.log.With("subscription", peer.Subscription)
 	q, err := rt.queues.Queue(peer.Subscription)
 	if err != nil {
 		log.Warn("polling service refused", "error", err)
-		return
+		return nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	waiting, stopWaiting := context.WithCancel(ctx)
-	defer stopWaiting()
-	s := &subscriber{
-		rt: rt, queue: q, log: log,
-		peer: queue.Peer{
-			Thumbprint: peer.Thumbprint.String(), SHA256: peer.SHA256.String(),
-			Addr: peer.Addr.String(), Connection: rt.connections.Add(1),
-		},
-		connection:  session.Client(&rt.passing, cancel),
-		waiting:     waiting,
-		stopWaiting: stopWaiting,
+	s := &subscriber{rt: rt, log: log, ctx: ctx, connection: session.Client(&rt.passing, nil)}
+	as := queue.Peer{
+		Thumbprint: peer.Thumbprint.String(), SHA256: peer.SHA256.String(),
+		Addr: peer.Addr.String(), Connection: rt.connections.Add(1),
 	}
-	s.passDirect = func(delivery queue.Delivery) bool {
-		s.passed = errGaveUpPassing // unless pass returns
-		s.passed = s.pass(ctx, delivery)
-		return s.passed == nil && s.connection.ReadyNow()
-	}
+	s.collector = queue.NewCollector(q, as, s.take, s.passDirectly)
 	rt.live.serves(a.live, s)
-	defer rt.attend(peer.Subscription, s.peer)()
-	stop := context.AfterFunc(ctx, func() { s.connection.Abort(context.Cause(ctx)) })
-	defer stop()
-	running := make(chan struct{})
-	go func() {
-		defer close(running)
-		s.connection.Run()
-	}()
-	forget := rt.watchDrain(s)
-	err = s.run(ctx)
-	forget()
-	s.connection.Abort(err)
-	<-running
-	cancel(nil)
-	a.reason = s.connection.Err()
-	logEnd(log, "polling service left", a.reason)
+	s.absent = rt.attend(peer.Subscription, as)
+	return s
 }
 
-// subscriber is one connection of a polling service, at its client.
+// subscriber is one connection of a polling service, at its client. Who makes a
+// call passes it on by itself when the connection is free. What is queued
+// meanwhile, and what comes from other nodes, is passed on by a worker, which is
+// a goroutine, and so is the null request. While there is nothing to do there
+// is no worker: a place in the queue and a timer wait.
 type subscriber struct {
 	rt         *Runtime
-	queue      queue.Queue
-	peer       queue.Peer
+	ctx        context.Context // ends the connection
+	unwatch    func() bool     // ctx
+	absent     func()          // tells the other nodes that the connection has ended
+	collector  queue.Collector
 	connection *exchange.Client
 	log        *slog.Logger
 	busy       atomic.Bool // a call is under way
 
-	waiting     context.Context // ends with the connection, and when the runtime drains
-	stopWaiting context.CancelFunc
+	workers sync.WaitGroup // and callers that pass on
 
-	passDirect func(queue.Delivery) bool // passes on in the goroutine of the caller
-	passed     error                     // what the last of those came to
+	mu       sync.Mutex
+	parked   bool        // the collector and the timer wait
+	due      time.Time   // of the null request
+	timer    *time.Timer // runs nullDue
+	armed    bool        // the timer runs
+	draining bool
+	ended    bool
+}
+
+// collected is what came of the wait for a request.
+type collected struct {
+	delivery queue.Delivery
+	err      error
+}
+
+// begin starts the first worker.
+func (s *subscriber) begin() {
+	s.unwatch = context.AfterFunc(s.ctx, func() { s.connection.Abort(context.Cause(s.ctx)) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.start(collected{}, false)
+}
+
+// start starts a worker. The lock is held.
+func (s *subscriber) start(first collected, null bool) {
+	s.parked = false
+	s.workers.Go(func() { s.work(first, null) })
+}
+
+// take starts a worker for what came of the wait for a request.
+func (s *subscriber) take(delivery queue.Delivery, err error) {
+	s.mu.Lock()
+	if !s.ended {
+		s.start(collected{delivery, err}, false)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	if delivery != nil {
+		delivery.Return(exchange.ErrEnded)
+	}
+}
+
+// passDirectly passes a request on in the goroutine of its caller.
+func (s *subscriber) passDirectly(delivery queue.Delivery) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.parked = false
+	s.workers.Add(1)
+	s.mu.Unlock()
+	err := errGaveUpPassing // unless pass returns
+	defer func() {
+		if err != nil {
+			s.connection.Abort(err)
+		}
+		s.workers.Done()
+	}()
+	if err = s.pass(delivery); err == nil {
+		s.handOver()
+	}
+	return true
+}
+
+// errGaveUpPassing ends a connection under a request whose goroutine came to its
+// end, in a panic of the source of a data stream for example.
+var errGaveUpPassing = errors.New("the goroutine that sent a request came to its end")
+
+// handOver leaves what comes after a request to a worker, if there is something.
+func (s *subscriber) handOver() {
+	var request collected
+	if s.connection.ReadyNow() {
+		var more bool
+		if request, more = s.next(); !more {
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.start(request, false) // also after end, which waits for this goroutine too
 }
 
 // Drain ends the connection when no request is under way on it and none waits.
-func (s *subscriber) Drain() { s.stopWaiting() }
+func (s *subscriber) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	if !s.ended && s.parked && s.collector.Withdraw() {
+		s.start(collected{err: ErrClosed}, false)
+	}
+}
 
-// run passes requests on until the connection ends.
-func (s *subscriber) run(ctx context.Context) error {
+// nullDue sends the null request, unless a request has come meanwhile.
+func (s *subscriber) nullDue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = false
+	switch {
+	case s.ended || !s.parked:
+	case time.Now().Before(s.due):
+		s.arm()
+	case s.collector.Withdraw():
+		s.start(collected{}, true)
+	}
+}
+
+// end waits for the workers of a connection that has ended, and tells why it
+// has.
+func (s *subscriber) end() (reason error) {
+	s.mu.Lock()
+	s.ended = true
+	s.collector.Withdraw()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	s.workers.Wait()
+	s.unwatch()
+	s.absent()
+	if reason = s.connection.Err(); s.ctx.Err() != nil {
+		reason = context.Cause(s.ctx)
+	}
+	logEnd(s.log, "polling service left", reason)
+	return reason
+}
+
+// work is a worker.
+func (s *subscriber) work(first collected, null bool) {
+	err := errGaveUpPassing // unless run returns
+	defer func() {
+		if err != nil {
+			s.connection.Abort(err)
+		}
+	}()
+	err = s.run(first, null)
+}
+
+// run passes requests on until none is left or the connection ends.
+func (s *subscriber) run(request collected, null bool) error {
 	for {
-		delivery, err := s.next()
+		err := request.err
 		switch {
-		case err == nil && delivery == nil:
-			err = s.passed
-		case err == nil:
-			err = s.pass(ctx, delivery)
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case s.waiting.Err() != nil:
-			return ErrClosed
-		case errors.Is(err, context.DeadlineExceeded):
-			err = s.connection.SendNull(ctx)
+		case err != nil:
+		case request.delivery != nil:
+			err = s.pass(request.delivery)
+		case null:
+			err = s.connection.SendNull(s.ctx)
+		}
+		if err == nil {
+			err = s.connection.Ready(s.ctx)
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.connection.Ready(ctx); err != nil {
-			return err
+		var more bool
+		if request, more = s.next(); !more {
+			return nil
 		}
+		null = false
 	}
 }
 
-// errGaveUpPassing ends a connection under a request whose caller's goroutine
-// came to its end, in a panic of the source of a data stream for example.
-var errGaveUpPassing = errors.New("the caller's goroutine ended while it sent a request")
+// next looks for the next request. With more false there is none, and the wait
+// for it goes on without a goroutine.
+func (s *subscriber) next() (request collected, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining && !s.rt.ownQueues { // other nodes pass on what is queued
+		return collected{err: ErrClosed}, true
+	}
+	request.delivery, request.err = s.collector.Collect()
+	switch {
+	case request != collected{}:
+		return request, true
+	case (s.draining || s.ended) && s.collector.Withdraw():
+		return collected{err: ErrClosed}, true
+	}
+	s.parked = true
+	s.due = time.Now().Add(s.rt.limits.NullRequest)
+	if !s.armed {
+		s.arm()
+	}
+	return collected{}, false
+}
 
-// next takes the next request. It ends with a deadline error when it is time
-// for a null request, and with neither when a caller has passed one on by itself
-// and the connection has to be looked after.
-func (s *subscriber) next() (queue.Delivery, error) {
-	// What is queued is passed on first, also while the runtime drains, unless
-	// other nodes can do that.
-	if s.rt.ownQueues || s.waiting.Err() == nil {
-		if delivery, ok := s.queue.TryNext(s.peer); ok {
-			return delivery, nil
-		}
+// arm has the timer run until the null request is due. It is not set back for
+// each request: when it fires it looks again. The lock is held.
+func (s *subscriber) arm() {
+	if s.rt.limits.NullRequest <= 0 || s.ended {
+		return
 	}
-	ctx := s.waiting
-	if limit := s.rt.limits.NullRequest; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
+	s.armed = true
+	if left := time.Until(s.due); s.timer == nil {
+		s.timer = time.AfterFunc(left, s.nullDue)
+	} else {
+		s.timer.Reset(left)
 	}
-	if direct, ok := s.queue.(queue.Direct); ok {
-		return direct.NextDirect(ctx, s.peer, s.passDirect)
-	}
-	return s.queue.Next(ctx, s.peer)
 }
 
 // pass makes one call on the connection for whoever queued it.
-func (s *subscriber) pass(ctx context.Context, delivery queue.Delivery) error {
+func (s *subscriber) pass(delivery queue.Delivery) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
 	waiting := delivery.Context()

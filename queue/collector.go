@@ -1,23 +1,69 @@
 package queue
 
-// collector is one Next that waits. The queue's lock guards all but ready.
+// collector is one Next that waits, or one [Collector]. The lock of the queue
+// in whose list it stands guards all but ready.
 type collector struct {
 	peer     Peer
-	ready    chan struct{}       // one signal, after served is set
-	pass     func(Delivery) bool // of NextDirect, nil of Next
-	served   bool                // out of the list: it has a delivery, or there is no more
+	ready    chan struct{}         // of a Next: one signal, after served is set
+	take     func(Delivery, error) // of a Collector, instead
+	pass     func(Delivery) bool   // of a Collector, nil if it has none
+	served   bool                  // out of the list: delivery is set, or nil if the queue was closed
 	delivery *delivery
-	leaving  bool // its context has ended while pass runs
-	closed   bool // the queue was closed
 
 	previous, next *collector
 }
 
-// wake makes the Next return. The lock is not held.
+// wake tells the one who waits. The lock is not held.
 func (w *collector) wake() {
-	if w != nil {
+	switch {
+	case w == nil:
+	case w.take == nil:
 		w.ready <- struct{}{}
+	case w.delivery == nil:
+		w.take(nil, ErrClosed)
+	default:
+		w.take(w.delivery, nil)
 	}
+}
+
+// memoryCollector is a Collector of a Memory's queue.
+type memoryCollector struct {
+	queue *memoryQueue // the one that stood for its subscription last
+	collector
+}
+
+// Collector implements Notifier.
+func (q *memoryQueue) Collector(peer Peer, take func(Delivery, error), pass func(Delivery) bool) Collector {
+	return &memoryCollector{queue: q, collector: collector{peer: peer, take: take, pass: pass, served: true}}
+}
+
+// Collect implements Collector.
+func (w *memoryCollector) Collect() (Delivery, error) {
+	q, err := w.queue.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer q.mu.Unlock()
+	w.queue = q
+	if d := q.take(w.peer); d != nil {
+		return d, nil
+	}
+	w.served, w.delivery = false, nil
+	q.collectors.append(&w.collector)
+	return nil, nil
+}
+
+// Withdraw implements Collector.
+func (w *memoryCollector) Withdraw() bool {
+	q := w.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.served {
+		return false
+	}
+	q.collectors.remove(&w.collector)
+	w.served = true
+	return true
 }
 
 // collectorList holds the collectors in the order they began to wait.

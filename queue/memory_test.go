@@ -22,6 +22,25 @@ func TestMemory(t *testing.T) {
 	queuetest.Run(t, func(*testing.T) queue.Provider { return queue.NewMemory(nil) })
 }
 
+// TestCollectors runs the suite with collectors that wait without a goroutine,
+// and with those of a queue that knows only Next.
+func TestCollectors(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		queuetest.Run(t, func(*testing.T) queue.Provider { return queuetest.ByCollector(queue.NewMemory(nil)) })
+	})
+	t.Run("next", func(t *testing.T) {
+		queuetest.Run(t, func(*testing.T) queue.Provider { return queuetest.ByCollector(onlyNext{queue.NewMemory(nil)}) })
+	})
+}
+
+// onlyNext hides that a queue is a Notifier.
+type onlyNext struct{ queue.Provider }
+
+func (p onlyNext) Queue(subscription string) (queue.Queue, error) {
+	q, err := p.Provider.Queue(subscription)
+	return struct{ queue.Queue }{q}, err
+}
+
 var peer = queue.Peer{Thumbprint: "AAAA", SHA256: "SHA256:a", Addr: "192.0.2.1:1"}
 
 func open(t *testing.T, m *queue.Memory, subscription string) queue.Queue {

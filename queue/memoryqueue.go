@@ -29,7 +29,7 @@ type memoryQueue struct {
 	closed     bool
 }
 
-var _ Queue = (*memoryQueue)(nil)
+var _ Notifier = (*memoryQueue)(nil)
 
 // acquire locks the queue that now stands for q's subscription and returns it.
 func (q *memoryQueue) acquire() (*memoryQueue, error) {
@@ -104,6 +104,33 @@ func (q *memoryQueue) add(c *call) error {
 	return nil
 }
 
+// passOn lets a Collector pass a call on in the goroutine of Send.
+func (q *memoryQueue) passOn(w *collector) {
+	d, returned := w.delivery, false // w may stand in line again when pass returns
+	defer func() {
+		if !returned { // the source of a stream has panicked, which is the sender's own
+			q.forget(d)
+		}
+	}()
+	passed := w.pass(d)
+	returned = true
+	if !passed {
+		q.mu.Lock()
+		d.direct, d.ctx = false, nil
+		q.mu.Unlock()
+		w.take(d, nil)
+	}
+}
+
+// forget ends a call that nobody waits for any more.
+func (q *memoryQueue) forget(d *delivery) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if d.holds() {
+		q.end(d.call, nil, nil)
+	}
+}
+
 // offer gives c to the collector that began to wait last among those who may
 // have it. The collector must be woken once the lock is released.
 func (q *memoryQueue) offer(c *call) *collector {
@@ -152,14 +179,6 @@ func (q *memoryQueue) take(peer Peer) *delivery {
 
 // Next implements Queue.
 func (q *memoryQueue) Next(ctx context.Context, peer Peer) (Delivery, error) {
-	d, err := q.next(ctx, peer, nil)
-	if err != nil {
-		return nil, err
-	}
-	return d, nil
-}
-
-func (q *memoryQueue) next(ctx context.Context, peer Peer, pass func(Delivery) bool) (*delivery, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -172,11 +191,8 @@ func (q *memoryQueue) next(ctx context.Context, peer Peer, pass func(Delivery) b
 		return d, nil
 	}
 	w := q.memory.collectors.Get().(*collector)
-	defer func() {
-		w.pass, w.delivery = nil, nil
-		q.memory.collectors.Put(w)
-	}()
-	*w = collector{ready: w.ready, peer: peer, pass: pass}
+	defer q.memory.collectors.Put(w)
+	w.peer, w.delivery, w.served = peer, nil, false
 	q.collectors.append(w)
 	q.mu.Unlock()
 
@@ -187,7 +203,7 @@ func (q *memoryQueue) next(ctx context.Context, peer Peer, pass func(Delivery) b
 			return nil, ctx.Err()
 		}
 	}
-	if w.closed {
+	if w.delivery == nil {
 		return nil, ErrClosed
 	}
 	return w.delivery, nil
@@ -203,13 +219,13 @@ func (q *memoryQueue) withdraw(w *collector) bool {
 		q.mu.Unlock()
 		return true
 	}
-	w.leaving = true
 	q.mu.Unlock()
 	<-w.ready
-	if w.delivery != nil {
-		w.delivery.giveBack(nil)
+	if w.delivery == nil {
+		return false
 	}
-	return !w.closed
+	w.delivery.giveBack(nil)
+	return true
 }
 
 // TryNext implements Queue.
@@ -332,7 +348,7 @@ func (q *memoryQueue) close() {
 	var woken []*collector
 	for w := q.collectors.last; w != nil; w = q.collectors.last {
 		q.collectors.remove(w)
-		w.served, w.closed = true, true
+		w.served = true
 		woken = append(woken, w)
 	}
 	q.mu.Unlock()

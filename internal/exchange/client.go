@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -30,7 +29,7 @@ type Client struct {
 	*link
 	polling bool // the service dialled: it says NEXT, this side PROCEED
 
-	reading sync.Mutex  // held by the goroutine that reads
+	reading turn        // held by the goroutine that reads
 	rest    *time.Timer // when it fires, nobody has read for a while: Run does
 
 	// Guarded by link.mu.
@@ -94,6 +93,7 @@ func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 	c := &Client{
 		link:    s.start(config),
 		polling: s.Peer.Role == wire.RoleSubscriber,
+		reading: make(turn, 1),
 		rest:    time.NewTimer(watchAfter),
 		signal:  make(chan struct{}, 1),
 		ended:   make(chan struct{}),
@@ -109,17 +109,17 @@ func (c *Client) Run() {
 	for c.cause() == nil {
 		select {
 		case <-c.rest.C:
-			if c.reading.TryLock() { // otherwise a call goes on that has set the timer anew or will
+			if c.reading.tryTake() { // otherwise a call goes on that has set the timer anew or will
 				c.watchIdle()
-				c.reading.Unlock()
+				c.reading.give()
 			}
 		case <-c.closed:
 		}
 	}
 	c.rest.Stop()
-	c.reading.Lock() // a call that reads sees the end too, and lets go
+	c.reading.take() // a call that reads sees the end too, and lets go
 	_ = c.reader.Close()
-	c.reading.Unlock()
+	c.reading.give()
 	close(c.ended)
 	if c.onEnd != nil {
 		c.onEnd(c.cause())
@@ -189,7 +189,7 @@ func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx, fals
 func (c *Client) ReadyNow() bool {
 	for {
 		is, err := c.isIn(ready)
-		if is || err != nil || !c.reading.TryLock() {
+		if is || err != nil || !c.reading.tryTake() {
 			return is && err == nil
 		}
 		come := c.reader.Buffered() > 0
@@ -240,7 +240,7 @@ func (c *Client) makeReady(ctx context.Context, together bool) error {
 // awaitState waits until the connection has come to where it should, reading
 // it unless Run does.
 func (c *Client) awaitState(ctx context.Context, want state) error {
-	if !c.reading.TryLock() {
+	if !c.reading.tryTake() {
 		return c.awaitSignal(ctx, want)
 	}
 	defer c.release()
@@ -320,7 +320,7 @@ func (c *Client) release() {
 		after = 0
 	}
 	c.mu.Unlock()
-	c.reading.Unlock()
+	c.reading.give()
 	c.rest.Reset(after)
 }
 
@@ -386,7 +386,7 @@ func (c *Client) responseLimit(call *Call) (time.Duration, string) {
 func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
 	stop := c.failWith(ctx)
 	defer func() { c.stopped(ctx, stop) }()
-	c.reading.Lock()
+	c.reading.take()
 	defer c.release()
 	for !call.answered {
 		err := c.cause()

@@ -1,0 +1,190 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/halibut-go/halibut/wire"
+)
+
+// standing is a Collector that stands in the line of a queue.
+type standing struct {
+	Collector
+	queue Queue
+	took  chan Delivery // nil for the end of the queue
+}
+
+func stand(t *testing.T, m *Memory, pass func(c *standing, d Delivery) bool) *standing {
+	t.Helper()
+	q, err := m.Queue("poll://a/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &standing{queue: q, took: make(chan Delivery, 1)}
+	s.Collector = NewCollector(q, Peer{Thumbprint: "AA"}, func(d Delivery, err error) {
+		if (d == nil) != errors.Is(err, ErrClosed) {
+			t.Errorf("take was told %v, %v", d, err)
+		}
+		s.took <- d
+	}, func(d Delivery) bool { return pass(s, d) })
+	s.collect(t)
+	return s
+}
+
+// collect has the collector wait, for which nothing may be there.
+func (s *standing) collect(t *testing.T) {
+	t.Helper()
+	if d, err := s.Collect(); d != nil || err != nil {
+		t.Errorf("Collect: %v, %v", d, err)
+	}
+}
+
+func answer(d Delivery) bool {
+	d.Started()
+	return d.Respond(&wire.Response{ID: d.Request().ID})
+}
+
+// TestDirect: a Send passes its request on in its own goroutine, and the
+// collector may stand in line again before it returns.
+func TestDirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		passed := 0
+		s := stand(t, NewMemory(nil), func(s *standing, d Delivery) bool {
+			passed++
+			if d.Context().Value(key{}) != "caller" {
+				t.Error("the context of the delivery is not that of Send")
+			}
+			answer(d)
+			s.collect(t)
+			return true
+		})
+		ctx := context.WithValue(t.Context(), key{}, "caller")
+		for range 3 {
+			if response, err := s.queue.Send(ctx, &wire.Request{ID: "1"}, SendOptions{}); err != nil || response.ID != "1" {
+				t.Fatalf("%v, %v", response, err)
+			}
+		}
+		if passed != 3 || !s.Withdraw() || s.Withdraw() {
+			t.Errorf("%d were passed on, or the collector did not wait to the end", passed)
+		}
+	})
+}
+
+// TestDirectDeclined: what pass does not want is taken in the usual way, with a
+// context of its own.
+func TestDirectDeclined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(nil)
+		s := stand(t, m, func(*standing, Delivery) bool { return false })
+		ended := make(chan error, 1)
+		go func() {
+			_, err := s.queue.Send(t.Context(), &wire.Request{ID: "1"}, SendOptions{})
+			ended <- err
+		}()
+		d := <-s.took
+		ctx := d.Context()
+		_ = m.Close()
+		if <-ctx.Done(); !errors.Is(<-ended, ErrClosed) || !errors.Is(context.Cause(ctx), ErrClosed) {
+			t.Error(context.Cause(ctx))
+		}
+	})
+}
+
+// TestDirectLeavesNobodyWaiting: what is queued while a request is passed on is
+// the collector's next one.
+func TestDirectLeavesNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := make(chan error, 1)
+		s := stand(t, NewMemory(nil), func(s *standing, first Delivery) bool {
+			go func() {
+				_, err := s.queue.Send(t.Context(), &wire.Request{ID: "2"}, SendOptions{})
+				second <- err
+			}()
+			time.Sleep(time.Second)
+			answer(first)
+			next, err := s.Collect()
+			if err != nil || next.Request().ID != "2" {
+				t.Errorf("%v, %v", next, err)
+				return true
+			}
+			answer(next)
+			return true
+		})
+		if _, err := s.queue.Send(t.Context(), &wire.Request{ID: "1"}, SendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-second; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestCollectorOfAClosedQueue is told, once.
+func TestCollectorOfAClosedQueue(t *testing.T) {
+	m := NewMemory(nil)
+	s := stand(t, m, nil)
+	_ = m.Close()
+	if d := <-s.took; d != nil || s.Withdraw() {
+		t.Errorf("%v", d)
+	}
+	if d, err := s.Collect(); d != nil || !errors.Is(err, ErrClosed) {
+		t.Errorf("%v, %v", d, err)
+	}
+}
+
+// TestDirectCallerGivesUp: the error is that of the caller's context, whatever
+// that has done to what pass was doing.
+func TestDirectCallerGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := stand(t, NewMemory(nil), func(_ *standing, d Delivery) bool {
+			d.Started()
+			<-d.Context().Done()
+			d.Fail(errors.New("the connection was closed"))
+			return true
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := s.queue.Send(ctx, &wire.Request{ID: "1"}, SendOptions{})
+		var e *Error
+		if !errors.As(err, &e) || e.Stage != Started || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Send: %v", err)
+		}
+	})
+}
+
+// TestDirectReturned: another collector gets what was given back, and Send waits
+// for that one.
+func TestDirectReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(nil)
+		other := stand(t, m, func(*standing, Delivery) bool {
+			t.Error("a request that was given back was passed on in the goroutine of who gave it")
+			return false
+		})
+		s := stand(t, m, func(_ *standing, d Delivery) bool {
+			d.Return(errors.New("the connection was dead"))
+			return true
+		})
+		go func() { answer(<-other.took) }()
+		if _, err := s.queue.Send(t.Context(), &wire.Request{ID: "1"}, SendOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDirectPanic: a panic in pass is the sender's, and leaves nothing behind.
+func TestDirectPanic(t *testing.T) {
+	s := stand(t, NewMemory(nil), func(*standing, Delivery) bool { panic("a stream's source") })
+	func() {
+		defer func() { _ = recover() }()
+		_, err := s.queue.Send(t.Context(), &wire.Request{ID: "1"}, SendOptions{})
+		t.Errorf("Send returned %v", err)
+	}()
+	if stats := s.queue.Stats(); stats != (Stats{}) {
+		t.Errorf("left in the queue: %+v", stats)
+	}
+}
