@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"reflect"
 	"strconv"
@@ -17,6 +18,9 @@ import (
 // configure gives the flags that are not on the command line the values that
 // the environment and the configuration file have for them.
 func configure(cmd *cobra.Command) error {
+	if err := refuseSecrets(cmd); err != nil {
+		return err
+	}
 	if err := fromEnvironment(cmd); err != nil {
 		return err
 	}
@@ -35,6 +39,21 @@ func configure(cmd *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// refuseSecrets finds passwords on the command line, which every user of the
+// machine can read.
+func refuseSecrets(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		u, unreadable := url.Parse(f.Value.String())
+		if unreadable != nil || u.User == nil {
+			return
+		}
+		if _, has := u.User.Password(); has {
+			err = usagef("--%s has a password, and every user of this machine can read a command line: set %s, or write it into the file of --config", f.Name, environmentName(f.Name))
+		}
+	})
+	return err
 }
 
 const environmentPrefix = "HALIBUT_"

@@ -92,7 +92,7 @@ func parseProxy(text string) (*url.URL, error) {
 }
 
 // proxyUsage: a URL with a password belongs into the environment or the file.
-const proxyUsage = "connect through the proxy at this `URL`; without it HTTPS_PROXY and NO_PROXY are asked"
+const proxyUsage = "connect through the proxy at this `URL`, one with a password by HALIBUT_PROXY; without it HTTPS_PROXY and NO_PROXY are asked"
 
 // connection is a peer that can be called, and what was started for that.
 type connection struct {

@@ -61,8 +61,13 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanting.User = url.UserPassword("me", "secret")
+	status, _, stderr := verb(t, "ping", "https://build-7.example:10933", "--proxy", wanting.String())
+	if want := "halibut: --proxy has a password, and every user of this machine can read a command line: set HALIBUT_PROXY"; status != exitUsage || !strings.HasPrefix(stderr, want) || strings.Contains(stderr, "secret") {
+		t.Errorf("a password on the command line: status %d, %s", status, stderr)
+	}
+	t.Setenv("HALIBUT_PROXY", wanting.String())
 	for _, name := range []string{"call", "ping", "send-file"} {
-		args := []string{name, "https://build-7.example:10933", "-i", identity, "--pin", pinOf("peer"), "--proxy", wanting.String()}
+		args := []string{name, "https://build-7.example:10933", "-i", identity, "--pin", pinOf("peer")}
 		switch name {
 		case "call":
 			args = append(args, "A.B")
