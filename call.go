@@ -25,7 +25,8 @@ type call struct {
 	activity        uuid.UUID // the same over all tries
 	info            *CallInfo // nil without interceptors
 	limits          CallLimits
-	request         wire.Request
+	request         *wire.Request
+	roomRequest     wire.Request
 	exchange        exchange.Call
 	roomParams      [paramsRoom]byte // for the params of most calls
 	encoded         bool             // once already
@@ -77,11 +78,17 @@ func (c *call) make(ctx context.Context) error {
 }
 
 // paramsRoom is as much as the arguments of most calls take.
-const paramsRoom = 128
+const paramsRoom = 64
 
 func (c *call) encode(ctx context.Context) error {
 	c.response, c.decodeErr = nil, nil
-	c.request = wire.Request{
+	// Whoever collected the last try may still read that one's request.
+	room := c.roomParams[:0]
+	if c.request = &c.roomRequest; c.encoded {
+		c.request, room = new(wire.Request), nil
+	}
+	c.encoded = true
+	*c.request = wire.Request{
 		ID:         requestID(c.service, c.method, c.client.calls.Add(1), c.activity),
 		ActivityID: c.activity,
 		Endpoint:   c.client.wire,
@@ -89,11 +96,6 @@ func (c *call) encode(ctx context.Context) error {
 		Method:     c.method,
 		Call:       c.metadata(ctx),
 	}
-	room := c.roomParams[:0]
-	if c.encoded { // who collected the last try may still read that one's
-		room = nil
-	}
-	c.encoded = true
 	params, err := c.client.codec.EncodeParams(room, &c.request.Streams, c.args)
 	if err != nil {
 		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
@@ -251,7 +253,7 @@ func (c *call) tryListening(ctx context.Context) error {
 			return c.poolError(ctx, err)
 		}
 		c.exchange = exchange.Call{
-			Request: &c.request, Receiver: c, Response: c.responseWait(ctx),
+			Request: c.request, Receiver: c, Response: c.responseWait(ctx),
 			Together: c.client.options.together, EagerNext: c.client.options.eagerNext,
 		}
 		err = conn.Do(ctx, &c.exchange)
@@ -329,8 +331,7 @@ func (c *call) toQueue(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
-	request := c.request // a copy: after an error a collector may still read it while another try goes on
-	response, err := q.Send(waiting, &request, queue.SendOptions{
+	response, err := q.Send(waiting, c.request, queue.SendOptions{
 		PickUp:   c.limits.PickUp,
 		Response: c.responseWait(ctx),
 		Pins:     c.client.pins,

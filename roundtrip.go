@@ -30,7 +30,7 @@ func (c *call) tryRoundTrip(ctx context.Context) error {
 		bounds.Response = max(wait, 0)
 	}
 	counted := &countedConn{Conn: conn}
-	response, err := transport.RoundTrip(bound, counted, &c.request, bounds)
+	response, err := transport.RoundTrip(bound, counted, c.request, bounds)
 	if err == nil {
 		c.Receive(response)
 		return nil

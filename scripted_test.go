@@ -151,7 +151,12 @@ func isCut(err error) bool {
 // certificate it shows none.
 func dialScripted(t testing.TB, network *memnet.Network, addr string, certs ...tls.Certificate) *scripted {
 	t.Helper()
-	conn := dialPlain(t, network, addr)
+	return scriptOver(t, dialPlain(t, network, addr), certs...)
+}
+
+// scriptOver makes the handshake over a connection that the test has dialled.
+func scriptOver(t testing.TB, conn net.Conn, certs ...tls.Certificate) *scripted {
+	t.Helper()
 	secured := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, Certificates: certs})
 	if err := secured.Handshake(); err != nil {
 		t.Fatal(err)

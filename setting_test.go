@@ -24,6 +24,7 @@ type setting struct {
 	network         *memnet.Network // nil: TCP on loopback
 	websockets      bool            // where TLS alone would do
 	pollOptions     []halibut.PollOption
+	wrap            func(net.Listener) net.Listener // nil: as it is
 }
 
 func (s setting) options(own halibut.Options) *halibut.Options {
@@ -52,7 +53,11 @@ func (s setting) url(addr string) string {
 func (s setting) listen(t testing.TB) net.Listener {
 	t.Helper()
 	if s.network == nil {
-		return listen(t)
+		l := listen(t)
+		if s.wrap != nil {
+			l = s.wrap(l)
+		}
+		return l
 	}
 	l, err := s.network.Listen("service:0")
 	if err != nil {

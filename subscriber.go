@@ -273,17 +273,21 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
 	waiting := delivery.Context()
-	call := &exchange.Call{
+	p := passings.Get().(*passing)
+	p.Delivery = delivery
+	p.call = exchange.Call{
 		Request:  delivery.Request(),
-		Receiver: passing{delivery},
+		Receiver: p,
 		Untyped:  true, // the types are known where the response goes to
 		Response: delivery.Options().Response,
 	}
 	if _, ok := waiting.Deadline(); ok {
-		call.Response = -1
+		p.call.Response = -1
 	}
-	err := s.connection.Do(waiting, call)
-	if err == nil {
+	err := s.connection.Do(waiting, &p.call)
+	if err == nil { // otherwise the connection may know it still
+		*p = passing{}
+		passings.Put(p)
 		return nil
 	}
 	var failed *exchange.CallError
@@ -314,13 +318,18 @@ func (s *subscriber) mayGoElsewhere(failed *exchange.CallError) bool {
 }
 
 // passing hands a response on to whoever queued the request.
-type passing struct{ queue.Delivery }
+type passing struct {
+	queue.Delivery
+	call exchange.Call
+}
+
+var passings = sync.Pool{New: func() any { return new(passing) }}
 
 // Receive implements [exchange.Receiver].
-func (p passing) Receive(*wire.Response) {}
+func (p *passing) Receive(*wire.Response) {}
 
 // Complete implements [exchange.Receiver].
-func (p passing) Complete(response *wire.Response) {
+func (p *passing) Complete(response *wire.Response) {
 	if !p.Respond(response) {
 		_ = response.Streams.CloseAll()
 	}
