@@ -2,10 +2,12 @@ package halibut
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -88,6 +90,9 @@ func (p *poller) start(ctx context.Context, extra bool) (*pollerConnection, erro
 	}
 	rt := p.rt
 	rt.log.Info("polling", "subscription", p.subscription, "endpoint", p.to, "peer", peer, "extra", extra)
+	if conn, ok := session.Conn().(net.Conn); ok {
+		session.AckWith(dial.Acker(conn))
+	}
 	service := session.Service(&rt.polling, (*handler)(rt))
 	c := &pollerConnection{poller: p, service: service, extra: extra, ended: make(chan error, 1)}
 	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }

@@ -165,6 +165,18 @@ func scriptOver(t testing.TB, conn net.Conn, certs ...tls.Certificate) *scripted
 	return newScripted(t, secured)
 }
 
+// acceptScripted makes the handshake over a connection that the test has
+// accepted.
+func acceptScripted(t testing.TB, conn net.Conn, certs ...tls.Certificate) *scripted {
+	t.Helper()
+	secured := tls.Server(conn, &tls.Config{Certificates: certs, ClientAuth: tls.RequireAnyClientCert})
+	if err := secured.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = secured.Close() })
+	return newScripted(t, secured)
+}
+
 func dialPlain(t testing.TB, network *memnet.Network, addr string) net.Conn {
 	t.Helper()
 	var (

@@ -49,6 +49,8 @@ type link struct {
 	reader *wire.Reader
 	both   capabilities // of both sides
 
+	acknowledge func() // before a wait; nil: as the system does it
+
 	// perRead is the limit of each read; only the reading goroutine uses it.
 	perRead time.Duration
 
@@ -127,6 +129,9 @@ func (l *link) park() error {
 	}
 	l.perRead = 0
 	l.expectAsBefore()
+	if l.acknowledge != nil && l.reader.Buffered() == 0 {
+		l.acknowledge()
+	}
 	if err := l.reader.Wait(); err != nil {
 		return err
 	}

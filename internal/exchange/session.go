@@ -58,6 +58,18 @@ func rejected(err error) error {
 	return err
 }
 
+// Conn is the connection of the session.
+func (s *Session) Conn() Conn { return s.link.conn }
+
+// AckWith has acknowledge called before each wait for what the peer says next,
+// where it may say that in pieces that wait for one another: peers that have
+// pipelining do not. Nil is nothing.
+func (s *Session) AckWith(acknowledge func()) {
+	if !s.capabilities().pipelining {
+		s.link.acknowledge = acknowledge
+	}
+}
+
 // Opening is a connection that a peer opened and that has not said who it is.
 type Opening struct {
 	session *Session

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package dial
+
+var ackNow func(fd uintptr)
