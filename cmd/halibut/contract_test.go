@@ -314,3 +314,41 @@ func TestContractRefused(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// FuzzTypedArgument holds that what a contract lets through can be sent, and is an
+// argument again as it is printed.
+func FuzzTypedArgument(f *testing.F) {
+	contract, err := readContract(sampleContracts[0], "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	methods := []string{"Person", "Kinds", "Drawing", "Rights", "ByNumber", "Nested", "Pair", "Span", "Char"}
+	for i, seed := range []string{
+		`{"Name": "Ada", "Born": "1815-12-10", "Home": {"Street": "x"}, "Tags": ["a", null], "Favourite": "Blue", "Shift": "1.02:03:04"}`,
+		`{"SByte": -1, "ULong": 9223372036854775807, "Float": "NaN", "Char": "ü", "Id": {"$guid": "00112233-4455-6677-8899-aabbccddeeff"}, "Pair": {"Key": "a", "Value": 1}}`,
+		`{"Main": {"$type": "Circle", "Radius": 1e3}, "Shapes": [{"$type": "Square", "Corner": {"X": 1}}], "Named": {"a": null}}`,
+		`"Read, Write"`, `{"1": "x"}`, `[[1], [2, 3]]`, `{"Key": null, "Value": 2.0}`, `"90s"`, `"x"`,
+	} {
+		f.Add(uint8(i), seed)
+	}
+	f.Fuzz(func(t *testing.T, method uint8, text string) {
+		if strings.Contains(text, "@") || strings.Contains(text, "$stream") {
+			return // files of this machine
+		}
+		name := methods[int(method)%len(methods)]
+		call, err := contract.typedCall("IValueService", name, []string{text}, false)
+		if err != nil {
+			return
+		}
+		params, err := new(wire.Codec).EncodeParams(nil, nil, call.args)
+		if err != nil {
+			t.Fatalf("%s %q cannot be sent: %v", name, text, err)
+		}
+		it := params.Elements()
+		it.Next()
+		printed := contract.typedResult(it.Value(), call.result, "")
+		if _, err := contract.typedCall("IValueService", name, []string{printed}, false); err != nil {
+			t.Fatalf("%s %q is printed as %s, which is no argument: %v", name, text, printed, err)
+		}
+	})
+}

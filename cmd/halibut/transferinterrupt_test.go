@@ -46,10 +46,13 @@ func interruptedAt(t *testing.T, text string, args ...string) (status int, stdou
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
+	told := make(chan struct{}) // whoever waits for the context's end
+	defer context.AfterFunc(ctx, func() { close(told) })()
 	var out, errs strings.Builder
 	watched := writerFunc(func(p []byte) (int, error) {
 		if strings.Contains(string(p), text) {
 			interrupt()
+			<-told
 		}
 		return out.Write(p)
 	})

@@ -96,6 +96,7 @@ func TestTimeout(t *testing.T) {
 	silentBehind := "https://" + serveTLS(t, tlsOf("peer"), func(c *tls.Conn) { silent(c) })
 	hangs := "https://" + serveTLS(t, tlsOf("peer"), identifiesOnly)
 	identity := identityFile(t, "me")
+	fetched := filepath.Join(t.TempDir(), "x")
 	for _, tt := range []struct {
 		args   []string
 		status int
@@ -106,16 +107,23 @@ func TestTimeout(t *testing.T) {
 		{[]string{"ping", hangs, "-c", "1"}, exitFailed},
 		{[]string{"send-file", hangs, smallFile(t)}, exitFailed},
 		{[]string{"send-file", "poll://nobody", smallFile(t), "--listen", "127.0.0.1:0"}, exitUnreachable},
-		{[]string{"get-file", hangs, "x", filepath.Join(t.TempDir(), "x")}, exitFailed},
-		{[]string{"get-file", "poll://nobody", "x", filepath.Join(t.TempDir(), "x"), "--listen", "127.0.0.1:0"}, exitUnreachable},
+		{[]string{"get-file", hangs, "x", fetched}, exitFailed},
+		{[]string{"get-file", "poll://nobody", "x", fetched, "--listen", "127.0.0.1:0"}, exitUnreachable},
 		{[]string{"bench", hangs, "-d", "1s"}, exitFailed},
 	} {
-		status, _, stderr := verb(t, append(tt.args, "-i", identity, "--pin", pinOf("peer"), "--timeout", "100ms")...)
-		lines := strings.Split(strings.TrimSpace(stderr), "\n")
-		last := lines[len(lines)-1]
-		if status != tt.status || !strings.HasPrefix(last, "halibut: ") || last == "halibut: context deadline exceeded" {
-			t.Errorf("%v: status %d, want %d: %s", tt.args[:2], status, tt.status, stderr)
-		}
+		t.Run(strings.Join(tt.args[:2], " "), func(t *testing.T) {
+			t.Parallel()
+			limit := "100ms"
+			if tt.args[1] == hangs {
+				limit = "2s" // in which it is connected
+			}
+			status, _, stderr := verb(t, append(tt.args, "-i", identity, "--pin", pinOf("peer"), "--timeout", limit)...)
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			last := lines[len(lines)-1]
+			if status != tt.status || !strings.HasPrefix(last, "halibut: ") || last == "halibut: context deadline exceeded" {
+				t.Errorf("status %d, want %d: %s", status, tt.status, stderr)
+			}
+		})
 	}
 }
 
