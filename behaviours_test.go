@@ -51,18 +51,13 @@ func testsOf(t *testing.T) (tests map[string]map[string]bool, literals map[strin
 }
 
 // TestBehaviours: every test that docs/behaviours.md names exists, and of the
-// reference's expectations at most one in twenty goes without, those aside that
-// belong to a part that README.md says is planned.
+// reference's expectations at most one in twenty goes without.
 func TestBehaviours(t *testing.T) {
 	t.Parallel()
 	tests, literals := testsOf(t)
-	_, status, _ := strings.Cut(readFile(t, "README.md"), "\n## Status\n")
-	_, planned, _ := strings.Cut(status, "is planned:")
-	planned, _, _ = strings.Cut(planned, "\n## ")
 
 	name := regexp.MustCompile("`(?:(\\w+)\\.)?((?:Test|Example|Fuzz)\\w*)(?:/([^`]+))?`")
-	later := regexp.MustCompile(`^\*\*later\*\*: (\w+)$`)
-	shown, postponed, without := 0, 0, 0
+	shown, without := 0, 0
 	for line := range strings.Lines(readFile(t, "docs/behaviours.md")) {
 		cells := strings.Split(strings.TrimSpace(line), " | ")
 		if !strings.HasPrefix(line, "| ") || len(cells) != 2 || strings.HasPrefix(cells[0], "| the reference expects") {
@@ -70,15 +65,9 @@ func TestBehaviours(t *testing.T) {
 		}
 		by := strings.TrimSuffix(cells[1], " |")
 		names := name.FindAllStringSubmatch(by, -1)
-		switch m := later.FindStringSubmatch(by); {
+		switch {
 		case strings.HasPrefix(by, "**without**: "):
 			without++
-			continue
-		case m != nil:
-			postponed++
-			if !strings.Contains(strings.ToLower(planned), strings.ToLower(m[1])) {
-				t.Errorf("README.md does not say that %s is planned: %s", m[1], cells[0])
-			}
 			continue
 		case len(names) == 0:
 			t.Errorf("nothing shows it: %s", cells[0])
@@ -102,5 +91,5 @@ func TestBehaviours(t *testing.T) {
 	if (shown+without)/20 < without {
 		t.Errorf("%d of %d lines go without a test: at most one in twenty may", without, shown+without)
 	}
-	t.Logf("%d shown, %d without, %d later", shown, without, postponed)
+	t.Logf("%d shown, %d without", shown, without)
 }
