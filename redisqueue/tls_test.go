@@ -60,9 +60,10 @@ func TestTLSAndUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, rule, ok := strings.Cut(string(page), "\nACL SETUSER halibut ")
-	if rule, _, ok = strings.Cut(rule, "\n"); !ok {
+	if !ok {
 		t.Fatal("docs/clustering.md names no user")
 	}
+	rule, _, _ = strings.Cut(rule, "\n")
 	s.do(t, append([]string{"ACL", "SETUSER", "halibut"}, strings.Fields(rule)...)...)
 	url := "rediss://halibut:password@127.0.0.1:" + port
 	if p, err := Open(t.Context(), url, &Options{Prefix: "production"}); err == nil {
