@@ -202,7 +202,7 @@ func checkRootDependencies(ps packages) (breaches []string) {
 // of tests. Modules that only tests use are not listed. A name ending in /
 // stands for all below it.
 var foreignModules = map[string][]string{
-	"github.com/google/uuid":              {".", "wire", "internal/", "queue", "queue/", "halibuttest", "redisqueue", "jsonrpc", "websocket", "contracts/", "cmd/", "examples/"},
+	"github.com/google/uuid":              {".", "wire", "internal/", "queue", "queue/", "halibuttest", "redisqueue", "redisqueue/", "jsonrpc", "websocket", "contracts/", "cmd/", "examples/"},
 	"github.com/klauspost/compress":       {"wire"},
 	"github.com/redis/rueidis":            {"redisqueue"},
 	"github.com/coder/websocket":          {"websocket"},

@@ -35,7 +35,7 @@ func (s InlineStreams) limit() int64 {
 }
 
 // Store implements StreamStore.
-func (s InlineStreams) Store(_ context.Context, _ Message, streams *wire.Streams) ([]byte, error) {
+func (s InlineStreams) Store(ctx context.Context, _ Message, streams *wire.Streams) ([]byte, error) {
 	total := int64(0)
 	for _, stream := range streams.All() {
 		if total += stream.Size(); total > s.limit() {
@@ -44,11 +44,11 @@ func (s InlineStreams) Store(_ context.Context, _ Message, streams *wire.Streams
 	}
 	kept := make(map[uuid.UUID][]byte, streams.Len())
 	for id, stream := range streams.All() {
-		content, err := stream.Bytes(s.limit())
-		if err != nil {
+		var content bytes.Buffer
+		if err := copyStream(ctx, &content, stream); err != nil {
 			return nil, err
 		}
-		kept[id] = content
+		kept[id] = content.Bytes()
 	}
 	return json.Marshal(kept)
 }

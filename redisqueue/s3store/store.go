@@ -1,0 +1,287 @@
+// Package s3store keeps the data streams of a redisqueue in object storage that
+// speaks S3: Amazon's, MinIO, Ceph and others. It is a module of its own, so that
+// its client is part of no other build.
+package s3store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+
+	"github.com/halibut-go/halibut/redisqueue"
+	"github.com/halibut-go/halibut/wire"
+)
+
+// Options say where in a bucket the streams are.
+type Options struct {
+	// Prefix begins the name of each object, such as "halibut/". All nodes must
+	// have the same.
+	Prefix string
+	// MaxAge is how old an object may become that nobody removes;
+	// redisqueue.DefaultStreamAge where it is zero. It must be longer than any call.
+	// A lifecycle rule of the bucket does the same without asking.
+	MaxAge time.Duration
+}
+
+// Store is a redisqueue.StreamStore with an object for each data stream, named by
+// the prefix and the stream's id. An object is checked against its SHA-256 when
+// it is read to its end, and removed when its reader is done with it. Its methods
+// may be called from any goroutine.
+type Store struct {
+	client   *minio.Client
+	bucket   string
+	options  Options
+	removing sync.WaitGroup
+}
+
+var _ redisqueue.StreamStore = (*Store)(nil)
+
+// New keeps streams in a bucket, which must be there. Nil opts are all defaults.
+// It connects to nothing yet.
+func New(client *minio.Client, bucket string, opts *Options) *Store {
+	s := &Store{client: client, bucket: bucket}
+	if opts != nil {
+		s.options = *opts
+	}
+	if s.options.MaxAge <= 0 {
+		s.options.MaxAge = redisqueue.DefaultStreamAge
+	}
+	return s
+}
+
+// Close waits until the objects are removed whose readers are done.
+func (s *Store) Close() error {
+	s.removing.Wait()
+	return nil
+}
+
+// metadata is what is kept in Redis. No address of anything is in it.
+type metadata struct {
+	Objects map[uuid.UUID]object `json:"objects"`
+}
+
+type object struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// name is an object's name.
+func (s *Store) name(id uuid.UUID) string { return s.options.Prefix + id.String() }
+
+// Store implements redisqueue.StreamStore.
+func (s *Store) Store(ctx context.Context, _ redisqueue.Message, streams *wire.Streams) ([]byte, error) {
+	m := metadata{Objects: make(map[uuid.UUID]object, streams.Len())}
+	for id, stream := range streams.All() {
+		sum, err := s.put(ctx, id, stream)
+		if err != nil {
+			for id := range m.Objects {
+				s.remove(id)
+			}
+			return nil, fmt.Errorf("data stream %s: %w", id, err)
+		}
+		m.Objects[id] = object{Size: stream.Size(), SHA256: hex.EncodeToString(sum)}
+	}
+	return json.Marshal(m)
+}
+
+// partSize is how much of a long stream is in memory at a time.
+const partSize = 8 << 20
+
+// put uploads one stream. The object is there only when all of it is.
+func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (sum []byte, err error) {
+	content, err := stream.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	source := &exactReader{ctx: ctx, r: content, left: stream.Size(), size: stream.Size(), digest: sha256.New()}
+	opts := minio.PutObjectOptions{ContentType: "application/octet-stream"}
+	if stream.Size() <= partSize*10_000 { // beyond it parts have to be larger
+		opts.PartSize = partSize
+	}
+	_, err = s.client.PutObject(ctx, s.bucket, s.name(id), source, stream.Size(), opts)
+	if source.err != nil {
+		err = source.err // which is why
+	}
+	if err == nil && source.left > 0 {
+		err = source.wrong(stream.Size()-source.left, false)
+	}
+	if err == nil {
+		err = source.end()
+	}
+	if err != nil {
+		s.remove(id)
+		return nil, err
+	}
+	return source.digest.Sum(nil), nil
+}
+
+// exactReader reads as many bytes as were declared, and says when there are
+// others.
+type exactReader struct {
+	ctx        context.Context
+	r          io.Reader
+	left, size int64
+	digest     hash.Hash
+	err        error
+}
+
+func (e *exactReader) Read(p []byte) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		e.err = err
+		return 0, err
+	}
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.digest.Write(p[:n])
+	e.left -= int64(n)
+	switch {
+	case err == io.EOF && e.left > 0:
+		err = e.wrong(e.size-e.left, false)
+		e.err = err
+	case err != nil && err != io.EOF:
+		e.err = err
+	}
+	return n, err
+}
+
+// end checks that the source has no more.
+func (e *exactReader) end() error {
+	n, err := io.ReadFull(e.r, make([]byte, 1))
+	if n > 0 {
+		return e.wrong(e.size+1, true)
+	}
+	if err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+func (e *exactReader) wrong(actual int64, more bool) error {
+	return &wire.StreamError{Sending: true, Declared: e.size, Actual: actual, More: more}
+}
+
+// maxMetadata caps what is read of a message's metadata.
+const maxMetadata = 4 << 20
+
+// Load implements redisqueue.StreamStore.
+func (s *Store) Load(_ context.Context, _ redisqueue.Message, stored []byte) (redisqueue.StoredStreams, error) {
+	if len(stored) > maxMetadata {
+		return nil, fmt.Errorf("the metadata has %d bytes: at most %d are taken", len(stored), maxMetadata)
+	}
+	var m metadata
+	if err := json.Unmarshal(stored, &m); err != nil || m.Objects == nil {
+		return nil, fmt.Errorf("the metadata %.40q is not that of an s3store", stored)
+	}
+	return &storedStreams{s, m}, nil
+}
+
+type storedStreams struct {
+	store    *Store
+	metadata metadata
+}
+
+// Stream implements redisqueue.StoredStreams.
+func (d *storedStreams) Stream(id uuid.UUID) (redisqueue.StoredStream, bool) {
+	o, ok := d.metadata.Objects[id]
+	if !ok {
+		return redisqueue.StoredStream{}, false
+	}
+	return redisqueue.StoredStream{
+		Size:    o.Size,
+		Open:    func() (io.ReadCloser, error) { return d.store.open(id, o) },
+		Release: func() { d.store.remove(id) },
+	}, true
+}
+
+func (s *Store) open(id uuid.UUID, o object) (io.ReadCloser, error) {
+	sum, err := hex.DecodeString(o.SHA256)
+	if err != nil || len(sum) != sha256.Size {
+		return nil, fmt.Errorf("data stream %s: the metadata holds no SHA-256", id)
+	}
+	content, err := s.client.GetObject(context.Background(), s.bucket, s.name(id), minio.GetObjectOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("data stream %s: %w", id, err)
+	}
+	return &checkedObject{content: content, id: id, left: o.Size, want: sum, digest: sha256.New()}, nil
+}
+
+// checkedObject reads an object, and at its end compares what was read with what
+// was stored.
+type checkedObject struct {
+	content *minio.Object
+	id      uuid.UUID
+	left    int64
+	want    []byte
+	digest  hash.Hash
+	err     error
+}
+
+func (c *checkedObject) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.content.Read(p)
+	c.digest.Write(p[:n])
+	c.left -= int64(n)
+	switch {
+	case c.left < 0 || err == io.EOF && c.left > 0:
+		err = fmt.Errorf("data stream %s: its object does not have the length that was stored", c.id)
+	case c.left == 0 && (n > 0 || err == io.EOF) && string(c.digest.Sum(nil)) != string(c.want):
+		n, err = 0, fmt.Errorf("data stream %s: its object is not what was stored: the SHA-256 differs", c.id)
+	case err != nil && err != io.EOF:
+		err = fmt.Errorf("data stream %s: %w", c.id, err)
+	}
+	c.err = err
+	return n, err
+}
+
+func (c *checkedObject) Close() error { return c.content.Close() }
+
+// removeTime is how long an object's removal may take. It is removed by age
+// otherwise.
+const removeTime = 30 * time.Second
+
+// remove removes an object without making anybody wait.
+func (s *Store) remove(id uuid.UUID) {
+	s.removing.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+		defer cancel()
+		_ = s.client.RemoveObject(ctx, s.bucket, s.name(id), minio.RemoveObjectOptions{})
+	})
+}
+
+// RemoveOrphans removes the objects that are too old for anybody to read them. A
+// redisqueue.Provider does it once an hour. What is not named as a stream is
+// left alone.
+func (s *Store) RemoveOrphans(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing, too
+	oldest := time.Now().Add(-s.options.MaxAge)
+	for o := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: s.options.Prefix}) {
+		if o.Err != nil {
+			return o.Err
+		}
+		name := strings.TrimPrefix(o.Key, s.options.Prefix)
+		if id, err := uuid.Parse(name); err != nil || id.String() != name || o.LastModified.After(oldest) {
+			continue
+		}
+		if err := s.client.RemoveObject(ctx, s.bucket, o.Key, minio.RemoveObjectOptions{}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
