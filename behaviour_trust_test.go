@@ -83,9 +83,7 @@ func TestAuthorizerMayAddTrust(t *testing.T) {
 				limits: halibut.Limits{ReconnectMin: time.Millisecond},
 			}.pair(t, mode)
 			hello(t, p)
-			if mode != "polling"+overWebsockets { // how much of a request had gone out is not known there
-				p.client.Disconnect(p.to)
-			}
+			p.client.Disconnect(p.to)
 			hello(t, p)
 			stranger := halibut.PinOf(certs[0])
 			if polls(mode) {

@@ -27,7 +27,7 @@ const (
 // the stream.
 type conn struct {
 	ws         *websocket.Conn
-	underlying net.Conn
+	underlying *framedConn
 	ctx        context.Context // of all reads and writes; it ends with the connection
 	cancel     context.CancelCauseFunc
 
@@ -42,8 +42,10 @@ type conn struct {
 	closed  chan struct{}
 }
 
-// newConn takes over a websocket and the connection under it.
-func newConn(ws *websocket.Conn, underlying net.Conn, ping time.Duration) *conn {
+// newConn takes over a websocket and the connection under it, which carries
+// frames from now on.
+func newConn(ws *websocket.Conn, underlying *framedConn, ping time.Duration) *conn {
+	underlying.upgraded.Store(true)
 	ws.SetReadLimit(-1) // the conversation has limits of its own
 	c := &conn{ws: ws, underlying: underlying, closed: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
@@ -163,9 +165,13 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.writing.end()
 		return 0, context.Cause(c.ctx)
 	}
+	before := c.underlying.taken.Load()
 	err := c.ws.Write(c.ctx, websocket.MessageBinary, p)
-	// How much of a frame that failed has gone out is not known: all of it may have.
-	return len(p), c.reason(err, c.writing.end())
+	expired := c.writing.end()
+	if err == nil {
+		return len(p), nil
+	}
+	return int(c.underlying.taken.Load() - before), c.reason(err, expired)
 }
 
 // Close says good-bye, waits for the same for up to a second, and ends the
@@ -190,7 +196,7 @@ func (c *conn) LocalAddr() net.Addr  { return c.underlying.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.underlying.RemoteAddr() }
 
 // NetConn is the connection under the websocket.
-func (c *conn) NetConn() net.Conn { return c.underlying }
+func (c *conn) NetConn() net.Conn { return c.underlying.Conn }
 
 // A read or write under which a deadline passes ends the connection: a websocket
 // cannot go on from the middle of a frame.

@@ -129,12 +129,19 @@ func (a textAddr) String() string { return string(a) }
 // capturingWriter keeps the connection that is taken over.
 type capturingWriter struct {
 	http.ResponseWriter
-	conn net.Conn
+	conn *framedConn
 }
 
 // Hijack implements [http.Hijacker].
 func (w *capturingWriter) Hijack() (conn net.Conn, buffered *bufio.ReadWriter, err error) {
 	conn, buffered, err = http.NewResponseController(w.ResponseWriter).Hijack()
-	w.conn = conn
-	return conn, buffered, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := buffered.Flush(); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	w.conn = &framedConn{Conn: conn}
+	return w.conn, bufio.NewReadWriter(buffered.Reader, bufio.NewWriter(w.conn)), nil
 }

@@ -44,8 +44,9 @@ func (t *Transport) ConfigureTLS(config *tls.Config) {
 
 // Open implements [halibut.StreamTransport].
 func (t *Transport) Open(ctx context.Context, secured net.Conn, to halibut.Endpoint) (net.Conn, error) {
+	framed := &framedConn{Conn: secured}
 	over := &http.Transport{
-		DialTLSContext:     func(context.Context, string, string) (net.Conn, error) { return secured, nil },
+		DialTLSContext:     func(context.Context, string, string) (net.Conn, error) { return framed, nil },
 		DisableCompression: true,
 	}
 	defer over.CloseIdleConnections()
@@ -75,7 +76,7 @@ func (t *Transport) Open(ctx context.Context, secured net.Conn, to halibut.Endpo
 	case err != nil:
 		return nil, err
 	}
-	c := newConn(ws, secured, t.Ping)
+	c := newConn(ws, framed, t.Ping)
 	if ws.Subprotocol() != subprotocol {
 		c.cut(net.ErrClosed)
 		_ = c.Close()
