@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"go/ast"
 	"go/constant"
 	"go/scanner"
-	"go/token"
 	"go/types"
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	contracts "github.com/halibut-go/halibut/cmd/internal/contract"
@@ -24,7 +21,7 @@ import (
 type contractFile struct {
 	name  string
 	pkg   *contracts.Package
-	names map[string]string // the .NET names of Go types
+	names declaredNames
 }
 
 // readContract reads a Go file with those beside it, or C#: a file or a folder.
@@ -49,7 +46,7 @@ func readContract(name, assembly string) (*contractFile, error) {
 	case err != nil:
 		return nil, usagef("the contract cannot be used: %w", firstOf(err))
 	}
-	return &contractFile{name: name, pkg: pkg, names: declaredNames(pkg)}, nil
+	return &contractFile{name: name, pkg: pkg, names: readNames(pkg)}, nil
 }
 
 // firstOf is the first of several errors in source, which are told in one line.
@@ -59,35 +56,6 @@ func firstOf(err error) error {
 		return fmt.Errorf("%w (and %d more; halibutgen shows them all)", all[0], len(all)-1)
 	}
 	return err
-}
-
-// declaredNames finds what the types' DotNetType methods return.
-func declaredNames(pkg *contracts.Package) map[string]string {
-	names := map[string]string{}
-	for _, file := range pkg.Files {
-		for _, d := range file.Decls {
-			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Name.Name != "DotNetType" || f.Recv == nil || f.Body == nil || len(f.Body.List) != 1 {
-				continue
-			}
-			returns, ok := f.Body.List[0].(*ast.ReturnStmt)
-			if !ok || len(returns.Results) != 1 {
-				continue
-			}
-			literal, ok := returns.Results[0].(*ast.BasicLit)
-			if !ok || literal.Kind != token.STRING {
-				continue
-			}
-			of := f.Recv.List[0].Type
-			if star, pointer := of.(*ast.StarExpr); pointer {
-				of = star.X
-			}
-			if ident, ok := of.(*ast.Ident); ok {
-				names[ident.Name], _ = strconv.Unquote(literal.Value)
-			}
-		}
-	}
-	return names
 }
 
 // methods finds the overloads of a method that take so many arguments.
@@ -190,7 +158,12 @@ func (f *contractFile) enumValues(named *types.Named) (values []enumValue) {
 	}
 	slices.SortFunc(constants, func(a, b *types.Const) int { return cmp.Compare(a.Pos(), b.Pos()) })
 	for _, c := range constants {
-		name := c.Name()
+		name, known := f.names.constants[c.Name()]
+		if known {
+			values = append(values, enumValue{name, c.Val()})
+			continue
+		}
+		name = c.Name()
 		if short, ok := strings.CutPrefix(name, named.Obj().Name()); ok && short != "" {
 			name = short
 		}
@@ -261,9 +234,9 @@ func (f *contractFile) implementers(slot *types.Interface) (found []*types.Named
 func (f *contractFile) typeNamed(text string, among []*types.Named) *types.Named {
 	for _, named := range among {
 		name := named.Obj().Name()
-		full, _, _ := strings.Cut(f.names[name], ",")
+		full, _, _ := strings.Cut(f.names.types[name], ",")
 		short := full[strings.LastIndexByte(full, '.')+1:]
-		if strings.EqualFold(text, name) || strings.EqualFold(text, f.names[name]) || strings.EqualFold(text, full) || (short != "" && strings.EqualFold(text, short)) {
+		if strings.EqualFold(text, name) || strings.EqualFold(text, f.names.types[name]) || strings.EqualFold(text, full) || (short != "" && strings.EqualFold(text, short)) {
 			return named
 		}
 	}

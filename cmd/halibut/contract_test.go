@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"go/types"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/halibut-go/halibut"
+	contracts "github.com/halibut-go/halibut/cmd/internal/contract"
 	"github.com/halibut-go/halibut/cmd/internal/convert/testdata/accepted/samples"
+	"github.com/halibut-go/halibut/contracts/tentacle"
 	"github.com/halibut-go/halibut/halibuttest"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -351,4 +354,102 @@ func FuzzTypedArgument(f *testing.F) {
 			t.Fatalf("%s %q is printed as %s, which is no argument: %v", name, text, printed, err)
 		}
 	})
+}
+
+// TestTentacleContracts reads contracts as they are written by hand, in several Go
+// files, and finds how all that they say travels.
+func TestTentacleContracts(t *testing.T) {
+	f, err := readContract("../../contracts/tentacle/doc.go", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[types.Type]bool{}
+	var walk func(path string, typ types.Type)
+	walk = func(path string, typ types.Type) {
+		if seen[typ] {
+			return
+		}
+		seen[typ] = true
+		s := f.shapeOf(typ)
+		switch s.kind {
+		case shapeUnknown:
+			t.Errorf("%s: %s is not known", path, typ)
+		case shapeList, shapeMap:
+			walk(path+"[]", s.elem)
+		case shapeClass:
+			for _, field := range f.fields(s.class) {
+				walk(path+"."+field.name, field.typ)
+			}
+		}
+	}
+	for _, service := range []string{"IFileTransferService", "IScriptService", "IScriptServiceV2", "IKubernetesScriptServiceV1", "ICapabilitiesServiceV2"} {
+		found, err := contracts.Find(f.pkg, service)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range found.Methods {
+			for _, v := range paramsOf(m) {
+				walk(service+"."+m.Wire+" "+v.Name(), v.Type())
+			}
+			if result := resultOf(m); result != nil {
+				walk(service+"."+m.Wire, result)
+			}
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d types were found", len(seen))
+	}
+}
+
+// TestTentacleArguments holds arguments for a Tentacle against those of its client's
+// types.
+func TestTentacleArguments(t *testing.T) {
+	f, err := readContract("../../contracts/tentacle/doc.go", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = `{"ScriptTicket": {"TaskId": "t-1"}, "ScriptBody": "echo", "TaskId": "task", "DurationToWaitForScriptToFinish": "5s",
+		"Isolation": "FullIsolation", "ScriptIsolationMutexTimeout": "00:01:00", "IsolationMutexName": null, "Scripts": {"Bash": "echo $0"},
+		"Files": [], "Arguments": ["a"]}`
+	call, err := f.typedCall("IScriptServiceV2", "StartScript", []string{text}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := 5 * wire.TimeSecond
+	want, err := new(wire.Codec).EncodeParams(nil, nil, []any{&tentacle.StartScriptCommandV2{
+		ScriptTicket: tentacle.ScriptTicket{TaskID: "t-1"}, ScriptBody: "echo", TaskID: "task", DurationToWaitForScriptToFinish: &wait,
+		Isolation: tentacle.FullIsolation, ScriptIsolationMutexTimeout: wire.TimeMinute, Scripts: map[tentacle.ScriptType]string{tentacle.Bash: "echo $0"},
+		Files: []tentacle.ScriptFile{}, Arguments: []string{"a"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := new(wire.Codec).EncodeParams(nil, nil, call.args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Data, want.Data) {
+		t.Errorf("got\n%s\nwant\n%s", formatResult(got, ""), formatResult(want, ""))
+	}
+	answer, err := new(wire.Codec).EncodeResult(nil, nil, &tentacle.ScriptStatusResponseV2{State: tentacle.StateComplete})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if printed := f.typedResult(answer, call.result, ""); !strings.Contains(printed, `"State":"Complete"`) {
+		t.Errorf("the answer is printed as %s", printed)
+	}
+
+	// A name that is not known here is no name that is left out.
+	path := filepath.Join(t.TempDir(), "odd.go")
+	source := "package odd\nimport \"context\"\ntype T struct{ A int64 }\nvar name string\nfunc (T) DotNetType() string { return name }\ntype C interface{ M(context.Context, *T) error }\n"
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = readContract(path, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.typedCall("IC", "M", []string{`{"A": 1}`}, false); err == nil || !strings.Contains(err.Error(), "the .NET name of *T is not known here") {
+		t.Errorf("an unknown name: %v", err)
+	}
 }

@@ -195,7 +195,7 @@ func (f *contractFile) nameWithin(t types.Type, depth int) (wire.TypeName, bool)
 		return name, ok
 	}
 	if s.named != nil && s.named.Obj().Pkg() == f.pkg.Types {
-		if text := f.names[s.named.Obj().Name()]; text != "" {
+		if text := f.names.types[s.named.Obj().Name()]; text != "" {
 			name, err := wire.ParseTypeName(text)
 			return name, err == nil
 		}

@@ -27,8 +27,8 @@ func newDiscoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover HOST:PORT",
 		Short: "Find out which certificate is shown at an address",
-		Long: `Connects to HOST:PORT, or to an https:// URL, without a certificate of its own, and
-prints the pins of the certificate that is shown there.
+		Long: `Connects to HOST:PORT, or to an https://, wss:// or rpc:// URL, without a certificate
+of its own, and prints the pins of the certificate that is shown there.
 
 That alone is trust on first use: whoever sits between can show another one.
 Compare the pin with what its owner tells you. Nothing is pinned by asking;
@@ -58,7 +58,7 @@ Compare the pin with what its owner tells you. Nothing is pinned by asking;
 			if asJSON {
 				return printJSON(out, discoveredJSON(found))
 			}
-			printDiscovered(out, found)
+			printDiscovered(out, args[0], found)
 			if out.err != nil || acceptNew == "" {
 				return out.err
 			}
@@ -92,12 +92,15 @@ func isTerminal(cmd *cobra.Command) bool {
 	return ok && term.IsTerminal(int(in.Fd()))
 }
 
-func printDiscovered(out *terminal, found halibut.Discovered) {
+func printDiscovered(out *terminal, asked string, found halibut.Discovered) {
+	if scheme, _, ok := strings.Cut(asked, "://"); !ok || scheme == "https" {
+		asked = found.URL.String()
+	}
 	out.printf("address     %s (%s)\n", found.URL, found.Addr)
 	out.printf("connected   in %s, handshake in %s\n", duration(found.Connecting), duration(found.Handshake))
 	out.printf("TLS         %s\n", found.TLS)
 	showCertificate(out, found.Raw)
-	out.printf("\nTo call what listens there:\n  halibut ping %s --pin %s\n", found.URL, found.Thumbprint)
+	out.printf("\nTo call what listens there:\n  halibut ping %s --pin %s\n", asked, found.Thumbprint)
 	out.printf("%s whoever answered has shown this certificate. Compare the thumbprint with its\nowner's before you pin it: nothing has been pinned.\n",
 		out.paint(yellow, "This is trust on first use:"))
 }

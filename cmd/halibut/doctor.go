@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -345,7 +346,7 @@ func (d *doctor) tell(s doctorStep) {
 func (d *doctor) conclude(endpoint string, found *finding) error {
 	if d.asJSON {
 		report := struct {
-			Endpoint string       `json:"endpoint"`
+			Endpoint string       `json:"endpoint,omitempty"`
 			Verdict  verdict      `json:"verdict"`
 			Steps    []doctorStep `json:"steps"`
 		}{endpoint, verdictOK, d.steps}
@@ -362,7 +363,7 @@ func (d *doctor) conclude(endpoint string, found *finding) error {
 	case d.out.err != nil:
 		return d.out.err
 	case found != nil:
-		return &statusError{found.status(), fmt.Errorf("%s: %s", endpoint, found.verdict)}
+		return &statusError{found.status(), fmt.Errorf("%s: %s", cmp.Or(endpoint, "waiting for an agent"), found.verdict)}
 	default:
 		return nil
 	}

@@ -22,7 +22,7 @@ const agentWait = 150 * time.Second
 // waitForAgent listens, and tells of each agent that comes why it is refused.
 func (d *doctor) waitForAgent(cmd *cobra.Command, args []string) error {
 	var trust halibut.TrustList
-	to, endpoint := halibut.Endpoint{}, "poll://"
+	to, endpoint := halibut.Endpoint{}, ""
 	if len(args) > 0 {
 		var err error
 		if to, err = d.peer.endpoint(args[0]); err != nil {

@@ -61,7 +61,11 @@ func (a *argumentJSON) value(n *jsonNode, t types.Type, object bool) (any, error
 	case shapePair:
 		return a.class(n, t, s, "")
 	case shapeClass:
-		return a.class(n, t, s, a.typeName(t, object))
+		name, err := a.className(n, t, s, object)
+		if err != nil {
+			return nil, err
+		}
+		return a.class(n, t, s, name)
 	case shapeSlot:
 		return a.abstract(n, t, s)
 	case shapeUnknown:
@@ -212,7 +216,21 @@ func (a *argumentJSON) abstract(n *jsonNode, t types.Type, s shape) (any, error)
 	if heir == nil {
 		return nil, a.errorf(at, "%s needs a $type; there is %s", a.types.typeText(t), strings.Join(names, ", "))
 	}
-	return a.class(n, heir, a.types.shapeOf(heir), a.typeName(heir, true))
+	class := a.types.shapeOf(heir)
+	name, err := a.className(n, heir, class, true)
+	if err != nil {
+		return nil, err
+	}
+	return a.class(n, heir, class, name)
+}
+
+// className is the class's name where it has to be written, or an error where it is
+// not known here.
+func (a *argumentJSON) className(n *jsonNode, t types.Type, s shape, object bool) (string, error) {
+	if object && s.named != nil && a.types.names.unknown[s.named.Obj().Name()] {
+		return "", a.errorf(n.at, "the .NET name of %s is not known here: let its method DotNetType return a text, or constants", a.types.typeText(t))
+	}
+	return a.typeName(t, object), nil
 }
 
 // scalar makes a value without parts.
