@@ -26,8 +26,9 @@ import (
 // nobody else can resolve.
 type connectProxy struct {
 	listener net.Listener
-	user     string            // "user:password", "" for anybody
-	names    map[string]string // the host:port that is asked for, and where it leads
+	user     string                              // "user:password", "" for anybody
+	names    map[string]string                   // the host:port that is asked for, and where it leads
+	speak    func(*connectProxy, net.Conn) error // nil: CONNECT
 	tunnels  sync.WaitGroup
 
 	mu    sync.Mutex
@@ -40,6 +41,12 @@ func newConnectProxy(t *testing.T, secured *tls.Config, user string, names map[s
 	if secured != nil {
 		p.listener = tls.NewListener(p.listener, secured)
 	}
+	p.start(t)
+	return p
+}
+
+// start accepts connections until the test ends.
+func (p *connectProxy) start(t *testing.T) {
 	p.tunnels.Go(func() {
 		for {
 			conn, err := p.listener.Accept()
@@ -49,11 +56,16 @@ func newConnectProxy(t *testing.T, secured *tls.Config, user string, names map[s
 			p.mu.Lock()
 			p.conns = append(p.conns, conn)
 			p.mu.Unlock()
-			p.tunnels.Go(func() { p.serve(conn) })
+			p.tunnels.Go(func() {
+				if p.speak == nil {
+					p.serve(conn)
+				} else if err := p.speak(p, conn); err != nil {
+					t.Error("the proxy: ", err)
+				}
+			})
 		}
 	})
 	t.Cleanup(p.close)
-	return p
 }
 
 func (p *connectProxy) close() {
