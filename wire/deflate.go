@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/klauspost/compress"
 	"github.com/klauspost/compress/flate"
 )
 
@@ -55,7 +56,7 @@ var deflaters = sync.Pool{New: func() any {
 // No byte of the stream follows the one that carries the document's last byte.
 // Some readers stop there, and would take what follows for a control line.
 func AppendDeflated(dst, doc []byte) []byte {
-	if len(doc) <= storedUpTo {
+	if len(doc) <= storedUpTo || !getsShorter(doc) {
 		return appendStored(dst, doc, true)
 	}
 	start, last := len(dst), len(doc)-1
@@ -80,6 +81,31 @@ func AppendDeflated(dst, doc []byte) []byte {
 	}
 	return out
 }
+
+// Of a long document as many pieces are looked at, of that length.
+const (
+	samples      = 4
+	sampleLength = 4 << 10
+)
+
+// getsShorter guesses whether a document gets shorter. What is mostly compressed
+// or encrypted already does not, and is the slowest to find that out.
+func getsShorter(doc []byte) bool {
+	if len(doc) <= samples*sampleLength {
+		return compress.Estimate(doc) >= leastEstimate
+	}
+	for i := range samples {
+		at := i * (len(doc) - sampleLength) / (samples - 1)
+		if compress.Estimate(doc[at:at+sampleLength]) >= leastEstimate {
+			return true
+		}
+	}
+	return false
+}
+
+// leastEstimate is what [compress.Estimate] tells of bytes that hardly compress:
+// 0 is noise, 1 is one byte over and over.
+const leastEstimate = 0.1
 
 // storedLen is the length of n bytes in stored blocks.
 func storedLen(n int) int {
