@@ -145,6 +145,7 @@ func (a *accepted) identify(ctx context.Context, s *server) (converse func() err
 		secured = started
 	}
 	opening := exchange.Accept(secured, &a.rt.answering.Reader)
+	opening.Rereads()
 	session, err := a.admit(ctx, secured, opening)
 	if err != nil {
 		opening.Close()

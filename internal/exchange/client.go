@@ -471,6 +471,7 @@ func (c *Client) sayEnd(s state) {
 		return
 	}
 	defer c.writing.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(endLimit))
+	c.writeBy = time.Now().Add(endLimit)
+	_ = c.conn.SetWriteDeadline(c.writeBy)
 	_, _ = c.conn.Write(lineEnd) // the connection is closed next: a peer that is gone needs no END
 }

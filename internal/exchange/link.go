@@ -57,6 +57,11 @@ type link struct {
 	deadlines sync.Mutex
 	due       time.Time // when the next byte is due where the connection stands; zero: no limit
 	renewed   bool      // a read inside a message has set another deadline
+	inForce   time.Time // the deadline that counts
+	armed     time.Time // the one that the connection has, which may be earlier
+	rereads   bool      // a read may be tried again whose deadline has passed
+
+	writeBy time.Time // the deadline of writes; guarded by writing
 
 	watched watch // while a method runs
 
@@ -78,6 +83,7 @@ func newLink(conn Conn, reader *wire.ReaderOptions) *link {
 // of its own.
 func (s *Session) start(config *Config) *link {
 	s.link.config, s.link.both = config, s.capabilities()
+	s.link.rereads = s.rereads // from here on: until now the deadline was somebody else's
 	return s.link
 }
 
@@ -89,14 +95,46 @@ func (r deadlineReader) Read(p []byte) (int, error) {
 	if r.l.perRead > 0 {
 		r.l.setDeadline(time.Now().Add(r.l.perRead))
 	}
-	return r.l.conn.Read(p)
+	for {
+		n, err := r.l.conn.Read(p)
+		if n > 0 || err == nil || !r.l.tooEarly(err) {
+			return n, err
+		}
+	}
+}
+
+// tooEarly reports whether a read was ended by a deadline that no longer counts.
+// The one that does is set then.
+func (l *link) tooEarly(err error) bool {
+	if !l.rereads || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	l.deadlines.Lock()
+	defer l.deadlines.Unlock()
+	if !l.inForce.IsZero() && !time.Now().Before(l.inForce) {
+		return false
+	}
+	l.armed = l.inForce
+	return l.conn.SetReadDeadline(l.armed) == nil
+}
+
+// arm brings a deadline into force. It is set on the connection only where the
+// one that is set would come too late: that is a lock and a timer each time, and
+// an early one is seen to by the read that it ends.
+func (l *link) arm(deadline time.Time) {
+	l.inForce = deadline
+	if l.rereads && !l.armed.IsZero() && (deadline.IsZero() || !deadline.Before(l.armed)) {
+		return
+	}
+	l.armed = deadline
+	_ = l.conn.SetReadDeadline(deadline) // a closed connection tells the read itself
 }
 
 func (l *link) setDeadline(deadline time.Time) {
 	l.deadlines.Lock()
 	defer l.deadlines.Unlock()
 	l.renewed = true
-	_ = l.conn.SetReadDeadline(deadline) // a closed connection tells the read itself
+	l.arm(deadline)
 }
 
 // expect sets the limit for the next byte. It may be called while the reading
@@ -108,7 +146,7 @@ func (l *link) expect(limit time.Duration) {
 	if limit > 0 {
 		l.due = time.Now().Add(limit)
 	}
-	_ = l.conn.SetReadDeadline(l.due)
+	l.arm(l.due)
 }
 
 // expectAsBefore takes up the wait that something else came into, such as a
@@ -118,7 +156,7 @@ func (l *link) expectAsBefore() {
 	defer l.deadlines.Unlock()
 	if l.renewed {
 		l.renewed = false
-		_ = l.conn.SetReadDeadline(l.due)
+		l.arm(l.due)
 	}
 }
 
@@ -164,10 +202,17 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 	return n + taken, err
 }
 
+// writeSlack is by how much of the limit a write may be ended too early: its
+// deadline is set anew only when that much has passed.
+const writeSlack = 16
+
 func (l *link) writeWithin(p []byte) (n int, err error) {
 	if limit := l.config.Timeouts.Write; limit > 0 {
-		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
-			return 0, err
+		if now := time.Now(); l.writeBy.Sub(now) < limit-limit/writeSlack {
+			l.writeBy = now.Add(limit)
+			if err := l.conn.SetWriteDeadline(l.writeBy); err != nil {
+				return 0, err
+			}
 		}
 	}
 	n, err = l.conn.Write(p)

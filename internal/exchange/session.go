@@ -13,13 +13,18 @@ import (
 type Session struct {
 	Self, Peer wire.Identity
 	link       *link
+	rereads    bool
 }
 
 // Dial says who this side is on a connection that it opened, and reads the
 // answer. The caller has set the connection's deadline; the wait for the
 // answer ends with it. The connection is not closed on error.
 func Dial(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
-	return identify(conn, reader, self, wire.PreambleText)
+	s, err := identify(conn, reader, self, wire.PreambleText)
+	if err == nil {
+		s.rereads = true
+	}
+	return s, err
 }
 
 // Identify is Dial on a connection whose preamble was something else than
@@ -80,6 +85,11 @@ type Opening struct {
 func Accept(conn Conn, reader *wire.ReaderOptions) *Opening {
 	return &Opening{&Session{link: newLink(conn, reader)}}
 }
+
+// Rereads says that a read of the connection may be tried again when its deadline
+// has passed, as on one of TLS: deadlines cost less then. It is said of what Dial
+// opens.
+func (o *Opening) Rereads() { o.session.rereads = true }
 
 // Preamble reads what a peer sends first, and tells what it speaks.
 func (o *Opening) Preamble() (wire.Preamble, error) {
