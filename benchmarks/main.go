@@ -178,5 +178,8 @@ func (r *report) check() error {
 			}
 		}
 	}
+	if r.Shared != nil && r.Shared.Commands > mostCommands {
+		errs = append(errs, fmt.Errorf("a queue in Redis: %.2f commands a call, and the limit is %d", r.Shared.Commands, mostCommands))
+	}
 	return errors.Join(errs...)
 }

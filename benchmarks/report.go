@@ -19,6 +19,7 @@ type report struct {
 	Beside      []latencyRow
 	BesideSize  int64
 	Idle        []idleRow
+	Shared      *sharedQueue
 }
 
 type comparisonReport struct {
@@ -38,6 +39,7 @@ func (r *report) write(w io.Writer) error {
 	t.halfLoad(r.HalfLoad)
 	t.beside(r.Beside, r.BesideSize)
 	t.idle(r.Idle)
+	t.sharedQueue(r.Shared)
 	return t.err
 }
 

@@ -28,14 +28,15 @@ func either[T any](short bool, full, brief T) T {
 
 func (s *suite) parts() []part {
 	var parts []part
-	for _, c := range s.comparisons() {
+	for _, c := range append(s.comparisons(), s.redisComparisons()...) {
 		parts = append(parts, part{c.Key, func() error { return s.compare(c) }})
 	}
 	return append(parts,
 		part{"counts", s.counts},
 		part{"half-load", s.halfLoad},
 		part{"beside-upload", s.besideUpload},
-		part{"idle", s.idle})
+		part{"idle", s.idle},
+		part{"redis-counts", s.sharedQueue})
 }
 
 // mostCallers is how many there are at most at once.
