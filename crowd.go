@@ -101,6 +101,18 @@ func (c *crowd) leave(from netip.Prefix) (next net.Conn) {
 	return nil
 }
 
+// takes reports whether there is a place for one more from an address, inside or
+// in line.
+func (c *crowd) takes(from netip.Prefix) bool {
+	if !c.full() || c.share == 0 || !from.IsValid() {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queues[from]
+	return q == nil || q.inside < c.share
+}
+
 // full reports whether nobody else may stand in line.
 func (c *crowd) full() bool {
 	c.mu.Lock()

@@ -55,7 +55,7 @@ func (s *server) openBehindProxy(ctx context.Context, conn net.Conn) {
 	a.arrived()
 	stop()
 	from := origin(told.RemoteAddr())
-	if s.crowd.full() {
+	if !s.crowd.takes(from) {
 		a.refused(errors.New("too many connections wait for a place of their address (Limits.Unauthenticated, Limits.UnauthenticatedPerAddress)"))
 		_ = conn.Close()
 		s.leave()

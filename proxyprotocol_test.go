@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -136,4 +139,92 @@ func TestProxyProtocol(t *testing.T) {
 			return len(r) == 1 && strings.Contains(r[0].Reason.Error(), "Limits.Handshake")
 		})
 	})
+}
+
+// clientHeader is the header of a client 192.0.2.n, or 2001:db8:0:n::x.
+func clientHeader(t *testing.T, n, x int) (header, from string) {
+	t.Helper()
+	if x == 0 {
+		return proxyHeader(t, fmt.Sprintf("21 11 000c c00002%02x c6336401 d431 01bb", n)), fmt.Sprintf("192.0.2.%d", n)
+	}
+	return proxyHeader(t, fmt.Sprintf("21 21 0024 20010db80000%04x00000000%08x 20010db8000000000000000000000001 d431 01bb", n, x)),
+		netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::%x", n, x)).String()
+}
+
+// stay makes a handshake from behind a proxy, and then is silent.
+func stay(t *testing.T, addr, header string) net.Conn {
+	t.Helper()
+	conn, err := withHeader(header)(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// TestProxyProtocolTellsClientsApart: behind one proxy each client's address has
+// a share of its own, and no more than that; nor do many that stand in line
+// for one address turn others away.
+func TestProxyProtocolTellsClientsApart(t *testing.T) {
+	for name, x := range map[string]int{"IPv4": 0, "IPv6": 1} {
+		t.Run(name, func(t *testing.T) {
+			log := newLogBook()
+			const room = 3
+			rt, addr := serveBehind(t, halibut.Options{
+				Logger: log.logger(), Limits: halibut.Limits{Unauthenticated: room, UnauthenticatedPerAddress: 1},
+			}, "127.0.0.0/8")
+			served := func(header, from string) error {
+				client := newRuntime(t, certificates()[0], &halibut.Options{DialContext: withHeader(header)})
+				got, err := halibut.Call[string](t.Context(), client.Client(endpoint(t, "https://"+addr, halibut.PinOf(certificates()[1]))), "IWhereService", "From")
+				if want := netip.AddrPortFrom(netip.MustParseAddr(from), 54321).String(); err == nil && !strings.HasPrefix(got, want+" ") {
+					return fmt.Errorf("the peer's address is %q, want %s", got, want)
+				}
+				return err
+			}
+			header, from := clientHeader(t, 1, x)
+			neighbour, neighbourFrom := clientHeader(t, 1, 2*x) // of the same network, which IPv6 counts as one
+			inside := stay(t, addr, header)
+
+			waits := make(chan error, room)
+			for range room {
+				go func() { waits <- served(neighbour, neighbourFrom) }()
+			}
+			log.await(t, "WARN connections wait", "limit=1", "from="+map[int]string{0: "192.0.2.1/32", 1: "2001:db8:0:1::/64"}[x])
+			eventually(t, "one more has no place in line", func() bool {
+				conn, err := withHeader(header)(t.Context(), "tcp", addr)
+				if err != nil {
+					t.Error(err)
+					return true
+				}
+				defer conn.Close()
+				_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+				_, err = conn.Read(make([]byte, 1))
+				return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+			})
+			eventually(t, "it is among the rejections, by its own address", func() bool {
+				return slices.ContainsFunc(rt.Rejections(), func(r halibut.Rejection) bool {
+					return r.Addr == netip.AddrPortFrom(netip.MustParseAddr(from), 54321).String() && strings.Contains(r.Reason.Error(), "Limits.UnauthenticatedPerAddress")
+				})
+			})
+			for n := 2; n < 8; n++ {
+				if err := served(clientHeader(t, n, x)); err != nil {
+					t.Errorf("another client of the same proxy: %v", err)
+				}
+			}
+			select {
+			case err := <-waits:
+				t.Errorf("beyond its share: %v", err)
+			default:
+			}
+			_ = inside.Close()
+			for range room {
+				if err := <-waits; err != nil {
+					t.Errorf("in its turn: %v", err)
+				}
+			}
+		})
+	}
 }
