@@ -42,7 +42,13 @@ func startCluster(t *testing.T) []*server {
 }
 
 func TestCluster(t *testing.T) {
-	s := startCluster(t)[0]
+	servers := startCluster(t)
+	s := servers[0]
+	t.Run("Commands", func(t *testing.T) {
+		if n := commandsOfACall(t, servers...); n > 14 {
+			t.Errorf("a call takes %.1f commands, want at most 14", n)
+		}
+	})
 	t.Run("OneNode", func(t *testing.T) {
 		queuetest.Run(t, func(t *testing.T) queue.Provider { return s.node(t, &Options{Prefix: rand.Text()}) })
 	})
