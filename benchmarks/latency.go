@@ -86,17 +86,17 @@ func halfLoad(n *network, peers []peer, callers, rounds int, d time.Duration) ([
 	for round := range rounds {
 		for i := range peers {
 			which := (i + round) % len(peers)
-			seconds, err := callAll(calls[which], d/4)
+			full, err := callAll(calls[which], d/4)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
 			}
-			every := time.Duration(2 * float64(callers) * seconds * float64(time.Second))
+			every := time.Duration(2 * float64(callers) * full.seconds * float64(time.Second))
 			took, err := pacedAll(calls[which], every, d)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
 			}
 			all[which] = append(all[which], took...)
-			rates[which] = append(rates[which], 0.5/seconds)
+			rates[which] = append(rates[which], 0.5/full.seconds)
 			rows[which].perRound = append(rows[which].perRound, took.percentile(99)/took.percentile(50))
 		}
 	}

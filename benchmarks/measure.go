@@ -11,14 +11,27 @@ import (
 // comparison is one case that several peers run in the same way, one after the
 // other in each round.
 type comparison struct {
-	Key   string
-	Title string
-	Unit  string // the peer whose time is 1
-	peers []peer
-	// open, if not nil, stands in for a session that stays open over all rounds.
+	Key     string
+	Title   string
+	Unit    string // the peer whose time is 1
+	peers   []peer
 	network *network
-	// prepare opens what a peer needs; measure then takes one time, in seconds.
-	prepare func(session) (measure func() (seconds float64, err error), err error)
+	// prepare has a session ready to be measured.
+	prepare func(session) (measure, error)
+}
+
+// measure takes one measurement.
+type measure func() (taken, error)
+
+// taken is how long one call, or what else is measured, took: on the clock, and
+// on the processors, by both ends together. Who else uses the machine changes
+// the second less.
+type taken struct{ seconds, cpu float64 }
+
+// each divides what has passed since begun and used among n.
+func each(begun time.Time, used time.Duration, n int) taken {
+	seconds := time.Since(begun).Seconds()
+	return taken{seconds / float64(n), (cpuTime() - used).Seconds() / float64(n)}
 }
 
 // result is what became of one peer in a comparison.
@@ -26,6 +39,8 @@ type result struct {
 	Peer    string
 	Seconds []float64 // in each round, a call or what else the case measures
 	Ratios  []float64 // to the unit in the same round
+	CPU     []float64 // seconds on the processors; 0 where the system does not tell
+	OfCPU   []float64 // the ratios of these
 }
 
 // spread is the middle of some values and what they lie between.
@@ -48,7 +63,7 @@ func spreadOf(values []float64) spread {
 // that none always comes after the same one.
 func (c *comparison) run(rounds int) ([]result, error) {
 	results := make([]result, len(c.peers))
-	measures := make([]func() (float64, error), len(c.peers))
+	measures := make([]measure, len(c.peers))
 	for i, p := range c.peers {
 		results[i].Peer = p.name
 		s, err := p.open(c.network)
@@ -63,16 +78,21 @@ func (c *comparison) run(rounds int) ([]result, error) {
 	for round := range rounds {
 		for i := range c.peers {
 			which := (i + round) % len(c.peers)
-			seconds, err := measures[which]()
+			took, err := measures[which]()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", c.Title, c.peers[which].name, err)
 			}
-			results[which].Seconds = append(results[which].Seconds, seconds)
+			results[which].Seconds = append(results[which].Seconds, took.seconds)
+			results[which].CPU = append(results[which].CPU, took.cpu)
 		}
 	}
 	for i := range results {
+		unit := unitOf(results, c.Unit)
 		for round, seconds := range results[i].Seconds {
-			results[i].Ratios = append(results[i].Ratios, seconds/unitOf(results, c.Unit).Seconds[round])
+			results[i].Ratios = append(results[i].Ratios, seconds/unit.Seconds[round])
+			if unit.CPU[round] > 0 {
+				results[i].OfCPU = append(results[i].OfCPU, results[i].CPU[round]/unit.CPU[round])
+			}
 		}
 	}
 	return results, nil
@@ -89,8 +109,8 @@ func unitOf(results []result, name string) result {
 
 // callsFor makes callers call for as long as d, all at once, and returns how long
 // a call took: the time that passed, divided by the number of calls.
-func callsFor(d time.Duration, callers int, p payload) func(session) (func() (float64, error), error) {
-	return func(s session) (func() (float64, error), error) {
+func callsFor(d time.Duration, callers int, p payload) func(session) (measure, error) {
+	return func(s session) (measure, error) {
 		calls := make([]func(context.Context) error, callers)
 		for i := range calls {
 			var err error
@@ -101,14 +121,14 @@ func callsFor(d time.Duration, callers int, p payload) func(session) (func() (fl
 		if _, err := callAll(calls, d/3); err != nil { // connect, and warm what is pooled
 			return nil, err
 		}
-		return func() (float64, error) { return callAll(calls, d) }, nil
+		return func() (taken, error) { return callAll(calls, d) }, nil
 	}
 }
 
 // callLimit ends a call that hangs.
 const callLimit = time.Minute
 
-func callAll(calls []func(context.Context) error, d time.Duration) (seconds float64, err error) {
+func callAll(calls []func(context.Context) error, d time.Duration) (taken, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	hung := time.AfterFunc(d+callLimit, func() { cancel(fmt.Errorf("a call took longer than %s", callLimit)) })
@@ -118,7 +138,7 @@ func callAll(calls []func(context.Context) error, d time.Duration) (seconds floa
 		_     [56]byte // a cache line for each
 	}, len(calls))
 	var running sync.WaitGroup
-	begun := time.Now()
+	begun, used := time.Now(), cpuTime()
 	for i, call := range calls {
 		running.Go(func() {
 			for time.Since(begun) < d {
@@ -131,26 +151,26 @@ func callAll(calls []func(context.Context) error, d time.Duration) (seconds floa
 		})
 	}
 	running.Wait()
-	took := time.Since(begun)
+	took := each(begun, used, 1)
 	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
+		return taken{}, context.Cause(ctx)
 	}
 	n := 0
 	for _, c := range counts {
 		n += c.calls
 	}
-	return took.Seconds() / float64(n), nil
+	return taken{took.seconds / float64(n), took.cpu / float64(n)}, nil
 }
 
 // streamed measures how long one stream of that size takes.
-func streamed(size int64, move func(streamer, context.Context, int64) error) func(session) (func() (float64, error), error) {
-	return func(s session) (func() (float64, error), error) {
-		once := func() (float64, error) {
+func streamed(size int64, move func(streamer, context.Context, int64) error) func(session) (measure, error) {
+	return func(s session) (measure, error) {
+		once := func() (taken, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), callLimit)
 			defer cancel()
-			begun := time.Now()
+			begun, used := time.Now(), cpuTime()
 			err := move(s.(streamer), ctx, size)
-			return time.Since(begun).Seconds(), err
+			return each(begun, used, 1), err
 		}
 		_, err := once()
 		return once, err
@@ -160,16 +180,16 @@ func streamed(size int64, move func(streamer, context.Context, int64) error) fun
 // connected measures how long it takes to open a connection and to make a call on
 // it. The peer that accepts is there already, and each time the one that
 // dials is new.
-func connected(times int) func(session) (func() (float64, error), error) {
-	return func(s session) (func() (float64, error), error) {
-		once := func() (float64, error) {
-			begun := time.Now()
+func connected(times int) func(session) (measure, error) {
+	return func(s session) (measure, error) {
+		once := func() (taken, error) {
+			begun, used := time.Now(), cpuTime()
 			for range times {
 				if err := s.(reconnecter).reconnect(context.Background()); err != nil {
-					return 0, err
+					return taken{}, err
 				}
 			}
-			return time.Since(begun).Seconds() / float64(times), nil
+			return each(begun, used, times), nil
 		}
 		_, err := once()
 		return once, err

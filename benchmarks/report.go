@@ -95,17 +95,21 @@ func (t *tables) row(cells []string, widths []int) {
 }
 
 func (t *tables) comparison(c comparisonReport) {
-	rows := [][]string{{"", "times " + c.Unit, "from – to", "a call"}}
+	rows := [][]string{{"", "times " + c.Unit, "from – to", "a call", "CPU, times " + c.Unit, "CPU a call"}}
 	if c.Bytes > 0 {
-		rows[0] = []string{"", "share of " + c.Unit + "'s speed", "from – to", "MiB a second"}
+		rows[0] = []string{"", "share of " + c.Unit + "'s speed", "from – to", "MiB a second", "CPU, times " + c.Unit}
 	}
 	for _, r := range c.Results {
 		ratio, seconds := spreadOf(r.Ratios), spreadOf(r.Seconds)
-		row := []string{r.Peer, fmt.Sprintf("%.2f", ratio.Median), fmt.Sprintf("%.2f – %.2f", ratio.Low, ratio.High), duration(seconds.Median)}
+		cpu := "–"
+		if len(r.OfCPU) > 0 {
+			cpu = fmt.Sprintf("%.2f", spreadOf(r.OfCPU).Median)
+		}
+		row := []string{r.Peer, fmt.Sprintf("%.2f", ratio.Median), fmt.Sprintf("%.2f – %.2f", ratio.Low, ratio.High), duration(seconds.Median), cpu, duration(spreadOf(r.CPU).Median)}
 		if c.Bytes > 0 {
 			row = []string{
 				r.Peer, fmt.Sprintf("%.0f %%", 100/ratio.Median), fmt.Sprintf("%.0f – %.0f %%", 100/ratio.High, 100/ratio.Low),
-				fmt.Sprintf("%.0f", float64(c.Bytes)/(1<<20)/seconds.Median),
+				fmt.Sprintf("%.0f", float64(c.Bytes)/(1<<20)/seconds.Median), cpu,
 			}
 		}
 		rows = append(rows, row)
