@@ -140,13 +140,13 @@ func (s *subscriber) passDirectly(delivery queue.Delivery) bool {
 var errGaveUpPassing = errors.New("the goroutine that sent a request came to its end")
 
 // handOver leaves what comes after a request to a worker, if there is something.
+// What the service says between two calls is read by the next one, or by the
+// goroutine that watches the connection.
 func (s *subscriber) handOver() {
-	var request collected
-	if s.connection.ReadyNow() {
-		var more bool
-		if request, more = s.next(); !more {
-			return
-		}
+	_ = s.connection.ReadyNow()
+	request, more := s.next()
+	if !more {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
