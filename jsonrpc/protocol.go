@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ func (p *Protocol) Serve(ctx context.Context, conn *halibut.Incoming) error {
 	defer reader.Close()
 	doc, err := reader.ReadPlainDocument()
 	if err != nil {
-		return fmt.Errorf("reading a request: %w", err)
+		return fmt.Errorf("reading a request: %w", slow(err, "send the rest of it", "Limits.Read", bounds.Read))
 	}
 	request, err := parseRequest(doc, bounds.Reader.Limits.MaxDepth())
 	if err != nil {
@@ -87,7 +88,15 @@ func (p *Protocol) Serve(ctx context.Context, conn *halibut.Incoming) error {
 		return err
 	}
 	_, err = timed.Write(answer)
-	return err
+	return slow(err, "take the answer", "Limits.Write", bounds.Write)
+}
+
+// slow names the limit where one has ended the wait for the caller.
+func slow(err error, what, name string, limit time.Duration) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("the caller did not %s within %s (%s): %w", what, limit, name, err)
 }
 
 // answer runs the method while it watches the connection: a caller that is gone

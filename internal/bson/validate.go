@@ -122,7 +122,7 @@ func (w *walker) binary(off, limit int) (int, error) {
 
 func (w *walker) document(kind Type, off, limit, depth int) (int, error) {
 	if depth > w.maxDepth {
-		return 0, w.errorf(off, "documents nest deeper than %d", w.maxDepth)
+		return 0, w.errorf(off, "documents nest deeper than %d (Limits.Depth)", w.maxDepth)
 	}
 	size, err := w.length(kind, off, limit, 5, 0)
 	if err != nil {
