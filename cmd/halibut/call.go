@@ -212,7 +212,7 @@ func (c *callVerb) fetch(ctx context.Context, peer *connection, out *terminal) (
 func (c *callVerb) explain(cmd *cobra.Command, err error) error {
 	var e *halibut.Error
 	if c.peer.verbose && errors.As(err, &e) && e.Details != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "The peer's details: %s\n", strings.TrimSpace(e.Details))
+		fmt.Fprintf(cmd.ErrOrStderr(), "The peer's details: %s\n", harmless(strings.TrimSpace(e.Details)))
 	}
 	return err
 }

@@ -83,16 +83,16 @@ func showCertificate(out *terminal, der []byte) {
 	out.printf("thumbprint  %s\nSHA-256     %s\n", halibut.PinSHA1(der), halibut.PinSHA256(der))
 	certificate, err := x509.ParseCertificate(der)
 	if err == nil {
-		out.printf("subject     %s\n", certificate.Subject)
+		out.printf("subject     %s\n", harmless(certificate.Subject.String()))
 		if issuer := certificate.Issuer.String(); issuer != certificate.Subject.String() {
-			out.printf("issuer      %s\n", issuer)
+			out.printf("issuer      %s\n", harmless(issuer))
 		}
 		out.printf("valid       %s to %s\n", certificate.NotBefore.UTC().Format(time.DateOnly), certificate.NotAfter.UTC().Format(time.DateOnly))
 		out.printf("key         %s\n", describeKey(certificate))
 		out.printf("signature   %s\n", certificate.SignatureAlgorithm)
 	}
 	for _, warning := range certificateWarnings(certificate, err, time.Now()) {
-		out.printf("%s %s\n", out.paint(yellow, "warning:"), warning)
+		out.printf("%s %s\n", out.paint(yellow, "warning:"), harmless(warning))
 	}
 }
 

@@ -442,7 +442,7 @@ func TestTentacleArguments(t *testing.T) {
 
 	// A name that is not known here is no name that is left out.
 	path := filepath.Join(t.TempDir(), "odd.go")
-	source := "package odd\nimport \"context\"\ntype T struct{ A int64 }\nvar name string\nfunc (T) DotNetType() string { return name }\ntype C interface{ M(context.Context, *T) error }\n"
+	source := "package odd\nimport \"context\"\ntype T struct{ A int64 }\nvar name string\nfunc (T) DotNetType() string { return name }\ntype C interface{ M(context.Context, *T) error; L(context.Context, []*T) error }\n"
 	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -451,5 +451,8 @@ func TestTentacleArguments(t *testing.T) {
 	}
 	if _, err := f.typedCall("IC", "M", []string{`{"A": 1}`}, false); err == nil || !strings.Contains(err.Error(), "the .NET name of *T is not known here") {
 		t.Errorf("an unknown name: %v", err)
+	}
+	if _, err := f.typedCall("IC", "L", []string{`[]`}, false); err == nil || !strings.Contains(err.Error(), "the .NET name of []*T is not known here") {
+		t.Errorf("a list with an unknown name: %v", err)
 	}
 }

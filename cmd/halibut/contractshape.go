@@ -227,6 +227,22 @@ func (f *contractFile) nameWithin(t types.Type, depth int) (wire.TypeName, bool)
 	return framework(name), ok
 }
 
+// unknownName reports whether a type's .NET name is one that is not understood, or
+// is made of such a name.
+func (f *contractFile) unknownName(t types.Type) bool {
+	for {
+		s := f.shapeOf(t)
+		switch {
+		case s.named != nil && s.named.Obj().Pkg() == f.pkg.Types:
+			return f.names.unknown[s.named.Obj().Name()]
+		case s.kind == shapeList || s.kind == shapeMap:
+			t = s.elem
+		default:
+			return false
+		}
+	}
+}
+
 // isValue reports whether a type is one of .NET's values, which are not null.
 func (f *contractFile) isValue(s shape) bool {
 	switch s.kind {

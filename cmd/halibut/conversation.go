@@ -250,7 +250,7 @@ func (s *sideReader) frame(index int) (item, error) {
 
 // printItem writes an item: who said it, at which byte, and what.
 func printItem(out *terminal, arrow string, i item) {
-	title := i.title
+	title := harmless(i.title)
 	if i.wrong {
 		title = out.paint(red, "WRONG: "+title)
 	} else {
@@ -262,7 +262,7 @@ func printItem(out *terminal, arrow string, i item) {
 	}
 	out.printf("%s %8s  %s\n", out.paint(cyan, arrow), at, title)
 	for _, line := range i.body {
-		out.printf("              %s\n", line)
+		out.printf("              %s\n", harmless(line))
 	}
 }
 

@@ -316,7 +316,7 @@ func (d *doctor) tell(s doctorStep) {
 		mark = d.out.paint(red, "FAIL")
 	}
 	const indent = "                     "
-	lines := wrap(s.Detail, 76)
+	lines := wrap(harmless(s.Detail), 76)
 	suffix := ""
 	if took := time.Duration(s.TookMS); took > 0 {
 		suffix = d.out.paint(dim, "  "+duration(took))
@@ -330,7 +330,7 @@ func (d *doctor) tell(s doctorStep) {
 	}
 	d.out.printf("%s\n", suffix)
 	if s.Advice != "" {
-		text, command, _ := strings.Cut(s.Advice, "\n")
+		text, command, _ := strings.Cut(harmless(s.Advice), "\n")
 		if command == "" {
 			text += "."
 		}

@@ -35,6 +35,7 @@ func TestArguments(t *testing.T) {
 		{`null`, bson.Null, ""},
 		{`true`, bson.Bool, ""},
 		{`"text with \"quotes\" & <tags> ünd 🐟"`, bson.String, ""},
+		{`"\u009b31m\u007f"`, bson.String, ""},
 		{`7`, bson.Int64, ""},
 		{`-9223372036854775808`, bson.Int64, ""},
 		{`1.5`, bson.Double, ""},

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -89,7 +91,14 @@ func appendJSONText(dst []byte, text string) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(text) // a string can always be encoded
-	return append(dst, bytes.TrimSpace(b.Bytes())...)
+	for _, c := range string(bytes.TrimSpace(b.Bytes())) {
+		if unicode.IsControl(c) { // JSON allows some that terminals obey
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		} else {
+			dst = utf8.AppendRune(dst, c)
+		}
+	}
+	return dst
 }
 
 // appendJSONDocument writes a document with its members in their order. A

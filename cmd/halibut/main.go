@@ -55,11 +55,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch status {
 	case 0:
 	case exitUsage:
-		fmt.Fprintf(stderr, "%s\nRun '%s --help' for usage.\n", prefixed(err), verb.CommandPath())
+		fmt.Fprintf(stderr, "%s\nRun '%s --help' for usage.\n", harmless(prefixed(err)), verb.CommandPath())
 	case exitInterrupted:
 		fmt.Fprintln(stderr, "halibut: interrupted")
 	default:
-		fmt.Fprintln(stderr, prefixed(err))
+		fmt.Fprintln(stderr, harmless(prefixed(err)))
 	}
 	return status
 }

@@ -181,7 +181,7 @@ func (p *ping) repeat(ctx context.Context, once func(context.Context) (time.Dura
 		case ctx.Err() == nil:
 			p.failures++
 			p.lastErr = err
-			p.line("%d: %s\n", n, p.out.paint(red, err.Error()))
+			p.line("%d: %s\n", n, p.out.paint(red, harmless(err.Error())))
 		}
 		if n == p.count {
 			return

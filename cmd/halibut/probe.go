@@ -170,7 +170,8 @@ func (p *probe) readIdentity() (wire.Identity, error) {
 
 // exchange writes and reads until it is done or ctx ends.
 func (p *probe) exchange(ctx context.Context, do func() error) error {
-	stop := context.AfterFunc(ctx, func() { _ = p.conn.Close() })
+	conn := p.conn // the probe may have let go of it when the function runs
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	err := do()
 	if !stop() && ctx.Err() != nil {
 		return ctx.Err()

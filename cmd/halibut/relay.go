@@ -148,7 +148,7 @@ func (r *relay) printable() bool {
 func (r *relay) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.out.printf("%s\n", r.out.paint(dim, "# "+fmt.Sprintf(format, args...)))
+	r.out.printf("%s\n", r.out.paint(dim, "# "+harmless(fmt.Sprintf(format, args...))))
 }
 
 // connection relays one connection until either side ends it.
@@ -172,9 +172,10 @@ func (r *relay) connection(ctx context.Context, accepted net.Conn, number string
 		return
 	}
 	r.note("connection %s from %s", cmp.Or(number, "1"), accepted.RemoteAddr())
+	dialled := p.conn
 	stop := context.AfterFunc(ctx, func() {
 		_ = accepted.Close()
-		_ = p.conn.Close()
+		_ = dialled.Close()
 	})
 	defer stop()
 	var running sync.WaitGroup

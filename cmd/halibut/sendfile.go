@@ -68,9 +68,9 @@ func sendFile(cmd *cobra.Command, f *peerFlags, endpoint, local, remote string) 
 	}
 	took := bar.took()
 	out.printf("sent      %s, %s in %s, %s\n", local, size(stored.Length), duration(took), rate(stored.Length, took))
-	out.printf("stored as %s\n", stored.FullPath)
+	out.printf("stored as %s\n", harmless(stored.FullPath))
 	if stored.Hash != "" {
-		out.printf("SHA-1     %s, the same on both sides\n", stored.Hash)
+		out.printf("SHA-1     %s, the same on both sides\n", harmless(stored.Hash))
 	}
 	return out.err
 }

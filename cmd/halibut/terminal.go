@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -63,6 +66,27 @@ func (t *terminal) paint(style, text string) string {
 	}
 	return "\x1b[" + style + "m" + text + "\x1b[0m"
 }
+
+// harmless is a text that a peer may have written, without what a terminal would
+// obey: control characters are shown as Go writes them.
+func harmless(text string) string {
+	text = strings.ReplaceAll(text, "\r\n", "\n") // as texts of Windows have it
+	if !strings.ContainsFunc(text, isHarmful) {
+		return text
+	}
+	var b strings.Builder
+	for _, c := range text {
+		if isHarmful(c) {
+			quoted := strconv.QuoteRune(c)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+func isHarmful(c rune) bool { return unicode.IsControl(c) && c != '\n' && c != '\t' }
 
 func (t *terminal) printf(format string, args ...any) {
 	if _, err := fmt.Fprintf(t, format, args...); err != nil && t.err == nil {

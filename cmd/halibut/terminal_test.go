@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/halibut-go/halibut"
+	"github.com/halibut-go/halibut/halibuttest"
 )
 
 func TestColours(t *testing.T) {
@@ -102,6 +105,29 @@ func TestProgressLines(t *testing.T) {
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("lines\n%q, want\n%q", got, tt.want)
+		}
+	}
+}
+
+// TestHarmless holds that no peer writes to the terminal what it would obey.
+func TestHarmless(t *testing.T) {
+	for text, want := range map[string]string{
+		"Grüße, 世界\n\tx": "Grüße, 世界\n\tx", "\x1b[2J\x07\r": `\x1b[2J\a\r`, "\u009b31m": `\u009b31m`, "\x7f": `\x7f`, "a\x00b": `a\x00b`, "at A\r\nat B": "at A\nat B",
+	} {
+		if got := harmless(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+	trust := &halibut.TrustList{}
+	trust.AllowCalls(halibut.PinOf(halibuttest.Certificate("me")))
+	var services halibut.Services
+	services.Handle("IEvil", "Fail", func(context.Context) error { return errors.New("bad\x1b]0;owned\x07") })
+	services.Handle("IEvil", "Say", func(context.Context) (string, error) { return "\x1b[31mred", nil })
+	url := "https://" + serveHalibut(t, &halibut.Options{Authorizer: trust, Services: &services})
+	for _, method := range []string{"IEvil.Fail", "IEvil.Say"} {
+		_, stdout, stderr := verb(t, "call", url, method, "-v", "-i", identityFile(t, "me"), "--pin", pinOf("peer"))
+		if strings.ContainsAny(stdout+stderr, "\x1b\x07") || stdout+stderr == "" {
+			t.Errorf("%s prints %q and %q", method, stdout, stderr)
 		}
 	}
 }

@@ -51,20 +51,23 @@ func (a *argumentJSON) value(n *jsonNode, t types.Type, object bool) (any, error
 		}
 		return nil, nil
 	}
+	name := ""
+	if object && (s.kind == shapeList || s.kind == shapeMap || s.kind == shapeClass) {
+		var err error
+		if name, err = a.typeName(n, t); err != nil {
+			return nil, err
+		}
+	}
 	switch s.kind {
 	case shapeAny:
 		return a.natural(n, object)
 	case shapeList:
-		return a.list(n, t, s, object)
+		return a.list(n, t, s, name)
 	case shapeMap:
-		return a.dictionary(n, t, s, object)
+		return a.dictionary(n, t, s, name)
 	case shapePair:
 		return a.class(n, t, s, "")
 	case shapeClass:
-		name, err := a.className(n, t, s, object)
-		if err != nil {
-			return nil, err
-		}
 		return a.class(n, t, s, name)
 	case shapeSlot:
 		return a.abstract(n, t, s)
@@ -75,27 +78,27 @@ func (a *argumentJSON) value(n *jsonNode, t types.Type, object bool) (any, error
 	}
 }
 
-// typeName is what a value of the type has as $type in a slot of object.
-func (a *argumentJSON) typeName(t types.Type, object bool) string {
-	if !object {
-		return ""
+// typeName is what a value of the type has as $type in a slot of object. Types
+// without a .NET name are for Go peers, and have none.
+func (a *argumentJSON) typeName(n *jsonNode, t types.Type) (string, error) {
+	if name, ok := a.types.dotNetName(t); ok {
+		return name.Normal().String(), nil
 	}
-	name, ok := a.types.dotNetName(t)
-	if !ok {
-		return ""
+	if a.types.unknownName(t) {
+		return "", a.errorf(n.at, "the .NET name of %s is not known here: let the method DotNetType return a text, or constants", a.types.typeText(t))
 	}
-	return name.Normal().String()
+	return "", nil
 }
 
 func (a *argumentJSON) wrong(n *jsonNode, t types.Type, want string) error {
 	return a.errorf(n.at, "found %s where %s is due: expected %s", n.kind, a.types.typeText(t), want)
 }
 
-func (a *argumentJSON) list(n *jsonNode, t types.Type, s shape, object bool) (any, error) {
+func (a *argumentJSON) list(n *jsonNode, t types.Type, s shape, typeName string) (any, error) {
 	if n.kind != jsonArray {
 		return nil, a.wrong(n, t, "an array")
 	}
-	list := wire.Items{Type: a.typeName(t, object), Values: make([]any, len(n.items))}
+	list := wire.Items{Type: typeName, Values: make([]any, len(n.items))}
 	for i, item := range n.items {
 		var err error
 		if list.Values[i], err = a.value(item, s.elem, false); err != nil {
@@ -105,11 +108,11 @@ func (a *argumentJSON) list(n *jsonNode, t types.Type, s shape, object bool) (an
 	return list, nil
 }
 
-func (a *argumentJSON) dictionary(n *jsonNode, t types.Type, s shape, object bool) (any, error) {
+func (a *argumentJSON) dictionary(n *jsonNode, t types.Type, s shape, typeName string) (any, error) {
 	if n.kind != jsonObject {
 		return nil, a.wrong(n, t, "an object")
 	}
-	o := wire.Object{Type: a.typeName(t, object)}
+	o := wire.Object{Type: typeName}
 	for _, m := range n.members {
 		if err := a.checkKey(m, s.key); err != nil {
 			return nil, err
@@ -216,21 +219,11 @@ func (a *argumentJSON) abstract(n *jsonNode, t types.Type, s shape) (any, error)
 	if heir == nil {
 		return nil, a.errorf(at, "%s needs a $type; there is %s", a.types.typeText(t), strings.Join(names, ", "))
 	}
-	class := a.types.shapeOf(heir)
-	name, err := a.className(n, heir, class, true)
+	name, err := a.typeName(n, heir)
 	if err != nil {
 		return nil, err
 	}
-	return a.class(n, heir, class, name)
-}
-
-// className is the class's name where it has to be written, or an error where it is
-// not known here.
-func (a *argumentJSON) className(n *jsonNode, t types.Type, s shape, object bool) (string, error) {
-	if object && s.named != nil && a.types.names.unknown[s.named.Obj().Name()] {
-		return "", a.errorf(n.at, "the .NET name of %s is not known here: let its method DotNetType return a text, or constants", a.types.typeText(t))
-	}
-	return a.typeName(t, object), nil
+	return a.class(n, heir, a.types.shapeOf(heir), name)
 }
 
 // scalar makes a value without parts.
@@ -238,7 +231,6 @@ func (a *argumentJSON) scalar(n *jsonNode, t types.Type, s shape) (any, error) {
 	if kind, value := n.special(); kind != "" {
 		return a.specialScalar(n, kind, value, t, s)
 	}
-	fail := func(err error) (any, error) { return nil, a.errorf(n.at, "%w", err) }
 	switch s.kind {
 	case shapeBool:
 		if n.kind == jsonBool {
@@ -251,7 +243,7 @@ func (a *argumentJSON) scalar(n *jsonNode, t types.Type, s shape) (any, error) {
 		}
 		v, err := numberOf(n.text, s.basic)
 		if err != nil {
-			return fail(err)
+			return nil, a.errorf(n.at, "%w", err)
 		}
 		return v, nil
 	case shapeEnum:
@@ -260,45 +252,47 @@ func (a *argumentJSON) scalar(n *jsonNode, t types.Type, s shape) (any, error) {
 	if n.kind != jsonString {
 		return nil, a.wrong(n, t, expectedText[s.kind])
 	}
-	switch s.kind {
-	case shapeTime:
-		v, err := parseDate(n.text)
-		if err != nil {
-			return fail(err)
-		}
-		return v, nil
-	case shapeSpan:
-		v, err := parseSpan(n.text)
-		if err != nil {
-			return fail(err)
-		}
-		return v, nil
-	case shapeChar:
-		c, size := utf8.DecodeRuneInString(n.text)
-		if size != len(n.text) || size == 0 || c > math.MaxUint16 {
-			return nil, a.errorf(n.at, "%q is no single char", shortened(n.text))
-		}
-		return wire.Char(c), nil
-	case shapeGUID:
-		id, err := uuid.Parse(n.text)
-		if err != nil {
-			return nil, a.errorf(n.at, "%q is no GUID", shortened(n.text))
-		}
-		return id, nil
-	case shapeBytes:
-		b, err := base64.StdEncoding.DecodeString(n.text)
-		if err != nil {
-			return nil, a.errorf(n.at, "%q is not base64, which bytes are written in", shortened(n.text))
-		}
-		return b, nil
-	case shapeStream:
+	if s.kind == shapeStream {
 		file, ok := strings.CutPrefix(n.text, "@")
 		if !ok {
 			return nil, a.errorf(n.at, `%q is no data stream: expected "@FILE"`, shortened(n.text))
 		}
 		return a.stream(n, file)
+	}
+	v, err := valueOfText(n.text, s.kind)
+	if err != nil {
+		return nil, a.errorf(n.at, "%w", err)
+	}
+	return v, nil
+}
+
+// valueOfText makes a value of those kinds that are written as text.
+func valueOfText(text string, kind shapeKind) (any, error) {
+	switch kind {
+	case shapeTime:
+		return parseDate(text)
+	case shapeSpan:
+		return parseSpan(text)
+	case shapeChar:
+		c, size := utf8.DecodeRuneInString(text)
+		if size != len(text) || size == 0 || c > math.MaxUint16 {
+			return nil, fmt.Errorf("%q is no single char", shortened(text))
+		}
+		return wire.Char(c), nil
+	case shapeGUID:
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no GUID", shortened(text))
+		}
+		return id, nil
+	case shapeBytes:
+		b, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not base64, which bytes are written in", shortened(text))
+		}
+		return b, nil
 	default: // texts of all kinds
-		return n.text, nil
+		return text, nil
 	}
 }
 
