@@ -344,7 +344,7 @@ func (c *FaultyConn) write(p []byte) (written int, err error) {
 
 // Close implements net.Conn. After a black hole the peer is not told: what it
 // still sends is taken and lost, and the connection within is closed when the
-// peer has closed its side.
+// peer has closed its side, or after ten minutes.
 func (c *FaultyConn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
@@ -354,7 +354,7 @@ func (c *FaultyConn) Close() error {
 			err = c.conn.Close()
 			return
 		}
-		_ = c.conn.SetReadDeadline(time.Time{})
+		_ = c.conn.SetReadDeadline(time.Now().Add(lingering))
 		go func() {
 			_, _ = io.Copy(io.Discard, c.conn)
 			_ = c.conn.Close()
@@ -362,6 +362,10 @@ func (c *FaultyConn) Close() error {
 	})
 	return c.opError("close", err)
 }
+
+// lingering is longer than a peer waits for one that has vanished. A peer that
+// has vanished too never closes its side.
+const lingering = 10 * time.Minute
 
 // CloseWrite ends this side's direction, if the connection within can.
 func (c *FaultyConn) CloseWrite() error {

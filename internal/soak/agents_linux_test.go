@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -198,18 +197,6 @@ func (p *polled) await(t *testing.T, n int, limit time.Duration) time.Duration {
 	}
 }
 
-// awaitIdle waits until connections without a call have one goroutine each.
-func awaitIdle(t *testing.T, connections int) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for begun := time.Now(); runtime.NumGoroutine() > connections+connections/10+50; <-tick.C {
-		if time.Since(begun) > time.Minute {
-			t.Fatalf("%d idle connections have %d goroutines", connections, runtime.NumGoroutine())
-		}
-	}
-}
-
 // descriptorsFor skips the test where a process may not have so many
 // connections.
 func descriptorsFor(t *testing.T, connections int) {
@@ -247,7 +234,7 @@ func TestAgents(t *testing.T) {
 	c.say(t, "poll")
 	t.Logf("%d agents are there after %s", *agents, client.await(t, *agents, time.Minute).Round(10*time.Millisecond))
 	hello(t, client, c.pin, *agents)
-	awaitIdle(t, *agents)
+	awaitGoroutines(t, *agents+*agents/10+50) // one for each idle connection
 	theirs, ours = c.say(t, "measure")-theirs, resident()-ours
 	n := int64(*agents)
 	t.Logf("resident for each connection: %.1f KiB at the client, %.1f KiB at the agents",

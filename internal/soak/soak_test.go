@@ -45,6 +45,19 @@ func measure() resources {
 	return resources{runtime.NumGoroutine(), countDescriptors(), m.HeapAlloc}
 }
 
+// awaitGoroutines waits until there are no more than these, for a minute at most.
+func awaitGoroutines(t *testing.T, most int) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); runtime.NumGoroutine() > most && time.Since(begun) < time.Minute; {
+		<-tick.C
+	}
+	if n := runtime.NumGoroutine(); n > most {
+		t.Errorf("there are %d goroutines, want %d at most", n, most)
+	}
+}
+
 func (r resources) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d KiB of heap", r.goroutines, r.descriptors, r.heap>>10)
 }
@@ -66,12 +79,14 @@ func TestSoak(t *testing.T) {
 	for end := time.Now().Add(*soak); time.Now().Before(end) && !t.Failed(); number++ {
 		round(t, seed, number, min(time.Until(end), time.Minute), counts)
 	}
+	awaitGoroutines(t, before.goroutines)
 	after := measure()
 	t.Logf("before: %s", before)
 	t.Logf("after:  %s", after)
 	t.Log(counts)
 	if after.goroutines > before.goroutines {
-		t.Errorf("%d goroutines are left", after.goroutines-before.goroutines)
+		stacks := make([]byte, 1<<20)
+		t.Errorf("%d goroutines are left:\n%s", after.goroutines-before.goroutines, stacks[:runtime.Stack(stacks, true)])
 	}
 	if after.descriptors > before.descriptors {
 		t.Errorf("%d descriptors are left", after.descriptors-before.descriptors)
@@ -87,12 +102,12 @@ func round(t *testing.T, seed uint64, number int, duration time.Duration, counts
 	l, dir := newLedger(), t.TempDir()
 	end := time.Now().Add(duration)
 	var running sync.WaitGroup
-	connections := new(atomic.Int64)
+	connections := &recorded{network: new(loopback)}
 	for _, polling := range []bool{false, true} {
 		r := &run{
 			name: fmt.Sprintf("%d-%t", number, polling), polling: polling, repeat: number%2 == 0,
 			plan:    plan{seed: seed + uint64(number), pause: 20 * time.Millisecond, wait: 50 * time.Millisecond},
-			tempDir: dir, network: &counted{network: new(loopback), opened: connections}, ledger: l, limits: impatient(),
+			tempDir: dir, network: connections, ledger: l, limits: impatient(),
 		}
 		r.start(t)
 		running.Go(func() {
@@ -104,22 +119,39 @@ func round(t *testing.T, seed uint64, number int, duration time.Duration, counts
 	running.Wait()
 	settled(t, l)
 	leftFiles(t, dir)
-	faults := connections.Load()
-	t.Logf("round %d: %d calls, %d connections, each with faults; %s", number, l.total(), faults, measure())
+	opened := connections.end()
+	t.Logf("round %d: %d calls, %d connections, each with faults; %s", number, l.total(), opened, measure())
 	if counts != nil {
 		counts.add(l)
 	}
 }
 
-// counted counts the connections that are opened.
-type counted struct {
+// recorded keeps the connections that are opened: two ends that have both
+// vanished for each other would stay, as they would not in a network.
+type recorded struct {
 	network
-	opened *atomic.Int64
+	mu    sync.Mutex
+	conns []net.Conn
 }
 
-func (c *counted) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	c.opened.Add(1)
-	return c.network.DialContext(ctx, network, addr)
+func (r *recorded) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := r.network.DialContext(ctx, network, addr)
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.conns = append(r.conns, conn)
+	}
+	return conn, err
+}
+
+// end closes what is still open and returns how many connections there were.
+func (r *recorded) end() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, conn := range r.conns {
+		_ = conn.Close()
+	}
+	return len(r.conns)
 }
 
 func (l *ledger) total() (n int) {
