@@ -55,6 +55,32 @@ func ExampleRuntime_Serve() {
 	// Output: 42 <nil>
 }
 
+// Calls straight from a queue: no connection between caller and service. Here the
+// queue is in memory, and both are one program; package redisqueue has queues
+// that nodes share.
+func ExampleRuntime_ServeQueue() {
+	cert, err := halibut.GenerateCertificate("node", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var services halibut.Services
+	services.Handle("ICalculator", "Add", func(_ context.Context, a, b int64) (int64, error) { return a + b, nil })
+	node, err := halibut.New(cert, &halibut.Options{Services: &services})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer node.Close()
+	go node.ServeQueue(context.Background(), "sums")
+
+	endpoint, err := halibut.ParseEndpoint("queue://sums")
+	if err != nil {
+		log.Fatal(err)
+	}
+	sum, err := halibut.Call[int64](context.Background(), node.Client(endpoint), "ICalculator", "Add", 2, 40)
+	fmt.Println(sum, err)
+	// Output: 42 <nil>
+}
+
 // A service without an open port: it connects to its client and asks for work.
 func ExampleRuntime_Poll() {
 	serviceCert, err := halibut.GenerateCertificate("service", nil)

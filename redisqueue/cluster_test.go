@@ -10,6 +10,7 @@ import (
 
 	"github.com/halibut-go/halibut/queue"
 	"github.com/halibut-go/halibut/queue/queuetest"
+	"github.com/halibut-go/halibut/wire"
 )
 
 // startCluster starts three servers that share the slots.
@@ -79,10 +80,11 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-// TestSentinel kills the primary that a Sentinel watches: what waited is there
-// still, and goes on with the replica that takes over.
-func TestSentinel(t *testing.T) {
-	primary, replica := startTCPServer(t, "--repl-diskless-sync-delay", "0"), startTCPServer(t)
+// startSentinelSet starts a primary, a replica that follows it, and a Sentinel
+// that knows both.
+func startSentinelSet(t *testing.T) (primary, replica *server, url string) {
+	t.Helper()
+	primary, replica = startTCPServer(t, "--repl-diskless-sync-delay", "0"), startTCPServer(t)
 	host, port := primary.address()
 	replica.do(t, "REPLICAOF", host, port)
 	eventually(t, "the replica follows", func() bool {
@@ -92,7 +94,43 @@ func TestSentinel(t *testing.T) {
 	eventually(t, "the Sentinel knows the replica", func() bool {
 		return strings.Contains(watcher.text(t, "INFO", "sentinel"), "slaves=1")
 	})
-	url := watcher.url() + "?master_set=tested"
+	return primary, replica, watcher.url() + "?master_set=tested"
+}
+
+// TestFailoverToAnEmptyReplica: what waited fails soon, with the reference's
+// text, and what comes after goes to the new primary.
+func TestFailoverToAnEmptyReplica(t *testing.T) {
+	primary, replica, url := startSentinelSet(t)
+	opts := &Options{AllowReplicas: true}
+	a, b := nodeAt(t, url, opts, patiently), nodeAt(t, url, opts, patiently)
+	waits := send(t.Context(), queueOf(t, a), queue.SendOptions{})
+	d := next(t, queueOf(t, b))
+	d.Started()
+	uncollected := send(t.Context(), queueOf(t, a), queue.SendOptions{})
+	queued(t, queueOf(t, a), 1)
+	if n := primary.text(t, "WAIT", "1", "10000"); n != "1" {
+		t.Fatalf("%s replicas have the request", n)
+	}
+	// The replica loses what it has before anybody can ask it.
+	replica.do(t, "CONFIG", "SET", "replica-read-only", "no")
+	primary.kill(t)
+	replica.do(t, "FLUSHALL")
+	for _, done := range []<-chan outcome{waits, uncollected} {
+		e := fails(t, done, ErrDataLoss, queue.Started)
+		if !strings.HasSuffix(e.Error(), " was cancelled because we detected that redis lost all of its data.") {
+			t.Errorf("the text is not the reference's: %v", e)
+		}
+	}
+	d.Respond(&wire.Response{ID: "1"}) // nobody reads it
+	after := send(t.Context(), queueOf(t, a), queue.SendOptions{})
+	respond(t, next(t, queueOf(t, b)))
+	succeeds(t, after)
+}
+
+// TestSentinel kills the primary that a Sentinel watches: what waited is there
+// still, and goes on with the replica that takes over.
+func TestSentinel(t *testing.T) {
+	primary, _, url := startSentinelSet(t)
 	if p, err := Open(t.Context(), url, nil); err == nil || !strings.Contains(err.Error(), "AllowReplicas") {
 		if err == nil {
 			_ = p.Close()
