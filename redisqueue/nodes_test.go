@@ -12,6 +12,7 @@ import (
 
 	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/halibuttest"
+	"github.com/halibut-go/halibut/wire"
 )
 
 // newRuntime makes a runtime that meets others in a Provider.
@@ -219,6 +220,69 @@ func TestSubscribersOfTheCluster(t *testing.T) {
 	}
 	cancel()
 	if err := <-done; halibut.CodeOf(err) != halibut.CodeCanceled {
+		t.Error(err)
+	}
+}
+
+// TestServeQueueForARecordedSender: a worker answers the calls that a .NET node
+// was recorded making, with the results that a .NET worker was recorded giving.
+func TestServeQueueForARecordedSender(t *testing.T) {
+	calls := exchanges(t, recorded(t, "8.1.2000-queue.monitor.txt"))
+	name := endpointOf(calls)
+	first, err := wire.ParseQueueRequest(calls[0].request, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := new(halibut.Services)
+	handle := func(method string, fn any) { services.Handle(first.Service, method, fn) }
+	handle("SayHello", func(_ context.Context, name string) (string, error) { return name + "...", nil })
+	handle("Add", func(_ context.Context, a, b int64) (int64, error) { return a + b, nil })
+	handle("Count", func(_ context.Context, stream *halibut.DataStream) (int64, error) {
+		content, err := stream.Bytes(-1)
+		return int64(len(content)), err
+	})
+	handle("Get", func(_ context.Context, size int64) (*halibut.DataStream, error) {
+		return halibut.StreamBytes(make([]byte, size)), nil
+	})
+	handle("Fail", func(_ context.Context, message string) (string, error) { return "", errors.New(message) })
+	handle("Sleep", func(context.Context, int64) error { return nil })
+
+	s := startServer(t)
+	rt := newRuntime(t, "worker", &halibut.Options{Services: services, Queues: s.node(t, &Options{Prefix: "sample", Streams: newRecordedStore(calls)})})
+	served := make(chan error, 1)
+	go func() { served <- rt.ServeQueue(context.Background(), name, halibut.InsecureServeQueue()) }()
+	for _, e := range calls {
+		pulses := s.messages(t, e.processor[2].args[1])
+		s.play(t, e.sender)
+		if text := receive(t, pulses); text != "{}" {
+			t.Errorf("published was %q", text)
+		}
+		stored := s.hash(t, e.processor[0].args[1])
+		got, err := wire.ParseQueueResponse([]byte(stored[fieldMessage]), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := wire.ParseQueueResponse(e.response, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch husks := wire.Husks(e.response); {
+		case got.ID != want.ID:
+			t.Errorf("the response is to %q, recorded was %q", got.ID, want.ID)
+		case want.Error != nil:
+			if got.Error == nil || got.Error.Message != want.Error.Message || got.Error.Details == "" {
+				t.Errorf("the error is %+v, recorded was %+v", got.Error, want.Error)
+			}
+		case len(husks) > 0:
+			if sent := wire.Husks([]byte(stored[fieldMessage])); len(sent) != len(husks) || sent[0].Length != husks[0].Length {
+				t.Errorf("the data streams are %v, recorded were %v", sent, husks)
+			}
+		case stored[fieldMessage] != string(e.response):
+			t.Errorf("%s: the response is\n%q, recorded was\n%q", want.ID, stored[fieldMessage], e.response)
+		}
+	}
+	_ = rt.Close()
+	if err := <-served; !errors.Is(err, halibut.ErrClosed) {
 		t.Error(err)
 	}
 }
