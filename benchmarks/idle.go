@@ -330,7 +330,10 @@ func acceptPollers(n *network, l net.Listener) (func() int, func(), error) {
 	if err := trust.AllowPolling(halibut.PinOf(n.client), halibut.AnySubscription); err != nil {
 		return nil, nil, err
 	}
-	rt, err := halibut.New(n.service, &halibut.Options{Authorizer: trust})
+	rt, err := halibut.New(n.service, &halibut.Options{
+		Authorizer: trust,
+		Limits:     halibut.Limits{PeerSubscriptions: -1}, // all are one peer here
+	})
 	if err != nil {
 		return nil, nil, err
 	}
