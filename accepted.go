@@ -108,13 +108,22 @@ func (a *accepted) refuse(ctx context.Context, err error) {
 }
 
 func (a *accepted) refused(err error) {
-	rejection := Rejection{
-		Time: time.Now(), Addr: a.conn.RemoteAddr().String(), Thumbprint: a.peer.Thumbprint, SHA256: a.peer.SHA256,
-		Role: a.peer.Role, Subscription: a.peer.Subscription, Reason: err,
+	addr := a.conn.RemoteAddr()
+	if a.peer.Addr != nil {
+		addr = a.peer.Addr
 	}
-	a.rt.live.reject(rejection)
-	a.rt.options.Trace.refused(rejection)
-	a.log.Warn("connection refused", "thumbprint", rejection.Thumbprint, "subscription", rejection.Subscription, "error", err)
+	a.rt.refused(&a.peer, addr.String(), err, a.log)
+}
+
+// refused tells of a connection whose peer was not admitted.
+func (rt *Runtime) refused(peer *Peer, addr string, reason error, log *slog.Logger) {
+	rejection := Rejection{
+		Time: time.Now(), Addr: addr, Thumbprint: peer.Thumbprint, SHA256: peer.SHA256,
+		Role: peer.Role, Subscription: peer.Subscription, Reason: reason,
+	}
+	rt.live.reject(rejection)
+	rt.options.Trace.refused(rejection)
+	log.Warn("connection refused", "thumbprint", rejection.Thumbprint, "subscription", rejection.Subscription, "error", reason)
 }
 
 // errAnswered: the connection was dealt with, there is nothing to tell.

@@ -138,7 +138,7 @@ func (rt *Runtime) watchTrust(ctx context.Context) {
 	}
 }
 
-// Rejection is a connection that Serve refused after the peer had shown a
+// Rejection is a connection that Serve, or ServeConn, refused after the peer had shown a
 // certificate or said who it is, or that broke off before.
 type Rejection struct {
 	Time         time.Time
@@ -169,7 +169,7 @@ func (l *liveConnections) reject(r Rejection) {
 	l.next = (l.next + 1) % rejectionsKept
 }
 
-// Rejections are the last 256 connections that Serve refused, the oldest
+// Rejections are the last 256 connections that were refused, the oldest
 // first: whom to trust, when an agent does not come through.
 func (rt *Runtime) Rejections() []Rejection {
 	l := &rt.live

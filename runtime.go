@@ -85,6 +85,7 @@ type Runtime struct {
 	words      []string // that it says at the end of its identities
 	codec      *wire.Codec
 	trustWatch trustWatch
+	handedOver handedOver
 	typedCodec wire.Codec // for protocols that name the type of every value
 	services   *Services
 

@@ -50,8 +50,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	served := servedOn(r)
 	peer, status, err := h.check(r, served)
 	if err != nil {
+		h.refused(r, served, err)
+		w.Header().Set("Connection", "close") // a listener books what became of a connection at its end
 		http.Error(w, err.Error(), status)
-		served.refused(err)
 		return
 	}
 	capturing := &capturingWriter{ResponseWriter: w}
@@ -63,7 +64,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	})
 	if err != nil {
-		served.refused(err)
+		h.refused(r, served, err)
 		return
 	}
 	c := newConn(ws, capturing.conn, h.Ping)
@@ -75,6 +76,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	served.refused(err)
 	_ = c.Close()
+}
+
+// refused tells the listener, or the runtime itself in a server of its own, why
+// a request was refused.
+func (h *Handler) refused(r *http.Request, served *served, err error) {
+	switch {
+	case served != nil:
+		served.refused(err)
+	case h.Runtime == nil:
+	case r.TLS != nil:
+		h.Runtime.Refuse(halibut.PeerOf(r.TLS, remoteAddr(r)), err)
+	default:
+		h.Runtime.Refuse(halibut.Peer{Addr: remoteAddr(r)}, err)
+	}
 }
 
 // check says who asks, or why it is refused.

@@ -92,8 +92,7 @@ func servedOn(r *http.Request) *served {
 	return on
 }
 
-// refused keeps the reason for the listener's log. A handler in a server of its
-// own has nobody to tell: the runtime has logged what is its business.
+// refused keeps the reason for the listener's log.
 func (s *served) refused(err error) {
 	if s != nil && err != nil && s.err == nil {
 		s.err = err
