@@ -28,7 +28,7 @@ type Discovered struct {
 // reads, and not with an error in its log.
 const discoverGreeting = "HELLO\r\n\r\n"
 
-// Discover connects to an https URL, finds out which certificate is shown there,
+// Discover connects to an https or wss URL, finds out which certificate is shown there,
 // and says good-bye (docs/protocol.md section 1). Nothing is trusted by that:
 // whoever answers at the address answers, and Discover proves only that it has
 // the certificate's key. Compare the pin with one that came another way before
@@ -81,8 +81,8 @@ func discoverable(u *url.URL) (Endpoint, error) {
 	refuse := func(reason string) (Endpoint, error) {
 		return Endpoint{}, &Error{Code: CodeConnect, Outcome: NotSent, Endpoint: u.Redacted(), Message: reason}
 	}
-	if u.Scheme != schemeHTTPS {
-		return refuse("only what listens at an https:// address can be discovered")
+	if u.Scheme != schemeHTTPS && u.Scheme != schemeWSS {
+		return refuse("only what listens at an https:// or wss:// address can be discovered")
 	}
 	if u.User != nil {
 		return refuse("the URL holds a user name: certificates say who is who, remove it")

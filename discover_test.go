@@ -99,7 +99,7 @@ func TestDiscoverFails(t *testing.T) {
 	}{
 		{httpsURL(plain.Addr().String()), "first record does not look like a TLS handshake"},
 		{httpsURL(closed.Addr().String()), "could not connect: "},
-		{&url.URL{Scheme: "poll", Host: "agent"}, "only what listens at an https:// address can be discovered"},
+		{&url.URL{Scheme: "poll", Host: "agent"}, "only what listens at an https:// or wss:// address can be discovered"},
 		{&url.URL{Scheme: "https", Host: ":443"}, "the host is empty"},
 		{&url.URL{Scheme: "https", Host: "example.com", User: url.UserPassword("me", "secret")}, "user name"},
 	} {
