@@ -24,6 +24,8 @@ type invocation struct {
 	method  *method
 	args    []reflect.Value // the context is the first
 	live    *wire.DataStream
+	reads   bool // live comes from the connection itself
+	places  *callPlaces
 	refused *wire.ServerError // the method is not run: this is the answer
 
 	context  servedContext
@@ -36,9 +38,9 @@ type invocation struct {
 }
 
 // Prepare implements [exchange.Handler].
-func (h *handler) Prepare(_ context.Context, request *wire.Request) exchange.Invocation {
+func (h *handler) Prepare(ctx context.Context, request *wire.Request) exchange.Invocation {
 	rt := (*Runtime)(h)
-	inv := &invocation{rt: rt, codec: rt.codec, request: request}
+	inv := &invocation{rt: rt, codec: rt.codec, request: request, places: placesOf(ctx)}
 	panicked := inv.guard(func() error {
 		inv.refused = inv.resolve()
 		return nil
@@ -164,8 +166,15 @@ func (rt *Runtime) fit(m *method, raw []wire.Raw) wire.Fit {
 	return worst
 }
 
-// Live implements [exchange.Invocation].
-func (inv *invocation) Live() *wire.DataStream { return inv.live }
+// Live implements [exchange.Invocation]. Where the call has to wait for others
+// of its peer its stream is kept like any other: nobody would read it.
+func (inv *invocation) Live() *wire.DataStream {
+	if inv.live == nil || inv.places.full() {
+		return nil
+	}
+	inv.reads = true
+	return inv.live
+}
 
 // Refuse implements [exchange.Invocation].
 func (inv *invocation) Refuse(err error) {
@@ -196,8 +205,10 @@ func (inv *invocation) answer(ctx context.Context) {
 	if inv.refused != nil {
 		return
 	}
-	places := placesOf(ctx)
-	if err := places.take(ctx, inv.rt.callWaits); err != nil {
+	places := inv.places
+	if inv.reads {
+		places = places.tryTake() // it had one when the stream began
+	} else if err := places.take(ctx, inv.rt.callWaits); err != nil {
 		inv.Refuse(err)
 		response.Error = inv.refused
 		return

@@ -92,6 +92,7 @@ func (l *liveConnections) remove(c *liveConnection) {
 	}
 	if len(l.perName[name]) == 0 {
 		delete(l.perName, name)
+		delete(l.clonesTold, name)
 	}
 }
 

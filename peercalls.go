@@ -97,6 +97,22 @@ func (p *callPlaces) take(ctx context.Context, waits func(context.Context)) erro
 	}
 }
 
+// full reports whether all places are taken.
+func (p *callPlaces) full() bool { return p != nil && len(p.taken) == cap(p.taken) }
+
+// tryTake takes a place if there is one. It returns whom to give it back to.
+func (p *callPlaces) tryTake() *callPlaces {
+	if p == nil {
+		return nil
+	}
+	select {
+	case p.taken <- struct{}{}:
+		return p
+	default:
+		return nil
+	}
+}
+
 // free gives a place back.
 func (p *callPlaces) free() {
 	if p != nil {

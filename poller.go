@@ -23,6 +23,7 @@ type poller struct {
 
 	mu       sync.Mutex
 	open     int       // connections
+	mainOpen bool      // the one that is always made anew is among them
 	busy     int       // those with a call under way
 	opening  bool      // an extra one is being opened
 	limited  time.Time // until then no extra one is opened: the client refused one
@@ -96,7 +97,7 @@ func (p *poller) start(ctx context.Context, extra bool) (*pollerConnection, erro
 	service := session.Service(&rt.polling, (*handler)(rt))
 	c := &pollerConnection{poller: p, service: service, extra: extra, ended: make(chan error, 1)}
 	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
-	p.opened()
+	p.opened(extra)
 	if extra {
 		p.mu.Lock()
 		c.leave = time.AfterFunc(extraIdle, service.Drain) // unless a request comes
@@ -129,7 +130,7 @@ func (p *poller) connect(ctx context.Context) (session *exchange.Session, peer P
 	return session, peer, err
 }
 
-func (p *poller) opened() {
+func (p *poller) opened(extra bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.heard = time.Now()
@@ -137,7 +138,12 @@ func (p *poller) opened() {
 		p.since = p.heard
 	}
 	p.open++
-	p.opening, p.failures, p.lastErr = false, 0, nil
+	p.failures, p.lastErr = 0, nil
+	if extra {
+		p.opening = false
+	} else {
+		p.mainOpen = true
+	}
 }
 
 // extra opens one more connection and polls over it. That it cannot be opened
@@ -191,11 +197,20 @@ func (c *pollerConnection) setBusy(ctx context.Context, busy bool) {
 	if c.leave != nil {
 		c.leave.Stop()
 	}
-	if p.busy < p.open || p.open >= p.options.connections || p.opening || time.Now().Before(p.limited) || p.rt.isDraining() {
+	if p.busy < p.open || p.places() >= p.options.connections || p.opening || time.Now().Before(p.limited) || p.rt.isDraining() {
 		return
 	}
 	p.opening = true
 	p.extras.Go(func() { p.extra(ctx) })
+}
+
+// places are those that connections take up, one that is just being made anew
+// counted. The lock is held.
+func (p *poller) places() int {
+	if p.mainOpen {
+		return p.open
+	}
+	return p.open + 1
 }
 
 // closed books that the connection has ended, and why.
@@ -205,6 +220,9 @@ func (c *pollerConnection) closed(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open--
+	if !c.extra {
+		p.mainOpen = false
+	}
 	if c.busy {
 		p.busy--
 		c.busy = false

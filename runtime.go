@@ -91,7 +91,9 @@ type Runtime struct {
 
 	queues    queue.Provider
 	ownQueues bool
-	pool      dial.Pool[Endpoint, *exchange.Client]
+	// sharedQueues: other nodes may collect what is queued here.
+	sharedQueues bool
+	pool         dial.Pool[Endpoint, *exchange.Client]
 
 	identity   mutualtls.Config
 	serverTLS  *tls.Config
@@ -161,6 +163,8 @@ func New(cert tls.Certificate, opts *Options) (*Runtime, error) {
 		rt.queues = queue.NewMemory(&queue.Options{Length: rt.limits.QueueLength})
 		rt.ownQueues = true
 	}
+	_, memory := rt.queues.(*queue.Memory)
+	rt.sharedQueues = !memory
 	rt.life, rt.endLife = context.WithCancelCause(context.Background())
 	rt.configureTLS(cert)
 	rt.configureExchange()
@@ -215,7 +219,7 @@ func (rt *Runtime) configureExchange() {
 			Limits: wire.Limits{
 				Line: l.Line, Document: l.Document, Depth: l.Depth,
 				Streams: l.Streams, StreamMemory: l.StreamMemory,
-				Documents: l.DocumentsMemory, SpoolMemory: l.StreamsMemory, SpoolFiles: l.TemporaryFiles,
+				DocumentsMemory: l.DocumentsMemory, StreamsMemory: l.StreamsMemory, TemporaryFiles: l.TemporaryFiles,
 			},
 			TempDir:   rt.options.TempDir,
 			Receiving: rt.options.Trace.receiving(),
@@ -297,9 +301,10 @@ func (rt *Runtime) watchDrain(d drainer) (forget func()) {
 // has a place for it, and returns when everything that the runtime started
 // has ended. A request that waits in the runtime's own queue goes to a polling
 // service that is connected, or fails with [ErrClosed], not sent. When ctx
-// ends first, the rest is cut off and ctx's error returned. A polling service that waits at a client can leave without a
-// request being lost only when the client's next null request has come, which
-// takes up to half a minute with .NET clients.
+// ends first, the rest is cut off and ctx's error returned. A polling service
+// that waits at a client can leave without a request being lost only when the
+// client's next null request has come, which takes up to half a minute with
+// .NET clients.
 func (rt *Runtime) Shutdown(ctx context.Context) error {
 	rt.startDraining()
 	ended := make(chan struct{})

@@ -3,6 +3,7 @@ package halibut
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -215,7 +216,7 @@ func (s *subscriber) run(request collected, null bool) error {
 		switch {
 		case err != nil:
 		case request.delivery != nil:
-			err = s.pass(request.delivery)
+			err = s.passForOther(request.delivery)
 		case null:
 			err = s.connection.SendNull(s.ctx)
 		}
@@ -238,7 +239,7 @@ func (s *subscriber) run(request collected, null bool) error {
 func (s *subscriber) next() (request collected, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining && !s.rt.ownQueues { // other nodes pass on what is queued
+	if s.draining && s.rt.sharedQueues { // other nodes pass on what is queued
 		return collected{err: ErrClosed}, true
 	}
 	request.delivery, request.err = s.collector.Collect()
@@ -306,6 +307,26 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 		return nil // it could not be encoded: the connection is as it was
 	}
 	s.log.Info("the connection was lost under a request", "id", delivery.Request().ID, "error", err)
+	return err
+}
+
+// passForOther is pass for a caller that waits in another goroutine: a panic of
+// a data stream's source, or the end of the goroutine in it, is its error.
+func (s *subscriber) passForOther(delivery queue.Delivery) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		err = errGaveUpPassing
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("a data stream of the request panicked: %v", cause)
+		}
+		s.connection.Abort(err)
+		delivery.Fail(err)
+	}()
+	err = s.pass(delivery)
+	returned = true
 	return err
 }
 

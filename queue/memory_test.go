@@ -195,8 +195,8 @@ func TestLength(t *testing.T) {
 		limit, queued int
 		full          string
 	}{
-		{0, 10_000, "the queue is full: 10000 requests wait for poll://a/, which is the limit (Options.Length)"},
-		{3, 3, "the queue is full: 3 requests wait for poll://a/, which is the limit (Options.Length)"},
+		{0, 10_000, "the queue is full: 10000 requests wait for poll://a/, which is the limit (Limits.QueueLength, of a queue of your own queue.Options.Length)"},
+		{3, 3, "the queue is full: 3 requests wait for poll://a/, which is the limit (Limits.QueueLength, of a queue of your own queue.Options.Length)"},
 		{-1, 10_001, ""},
 	} {
 		t.Run(fmt.Sprint(test.limit), func(t *testing.T) {

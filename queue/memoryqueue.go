@@ -87,7 +87,7 @@ func (q *memoryQueue) add(c *call) error {
 	if w == nil {
 		if limit := q.memory.length; limit > 0 && q.queued.length >= limit {
 			q.mu.Unlock()
-			return fmt.Errorf("%w: %d requests wait for %s, which is the limit (Options.Length)", ErrFull, limit, q.subscription)
+			return fmt.Errorf("%w: %d requests wait for %s, which is the limit (Limits.QueueLength, of a queue of your own queue.Options.Length)", ErrFull, limit, q.subscription)
 		}
 		q.enqueue(c)
 	}

@@ -29,7 +29,8 @@ type Collector interface {
 	// nothing else. It may pass the request on before it returns true, and then
 	// nobody has to be woken; it may call Collect again. The Delivery's Context
 	// is then that of Send, and if the Delivery is failed because that has
-	// ended, Send says that it has. When pass reports false take is called.
+	// ended, Send says that it has. Close of the Provider does not end a Send
+	// that passes on. When pass reports false take is called.
 	Collect() (Delivery, error)
 
 	// Withdraw ends the wait. When it reports false there was none, or take was
@@ -65,6 +66,7 @@ func (c *nextCollector) Collect() (Delivery, error) {
 	kept := make(chan bool, 1)
 	c.cancel, c.kept = func() { cancel(errWithdrawn) }, kept
 	go func() {
+		defer cancel(nil)
 		delivery, err := c.queue.Next(ctx, c.peer)
 		withdrawn := err != nil && context.Cause(ctx) == errWithdrawn
 		kept <- !withdrawn

@@ -21,7 +21,8 @@ type Provider interface {
 	Queue(subscription string) (Queue, error)
 
 	// Close ends every wait: Send and Next return ErrClosed, now and from then
-	// on, and the contexts of deliveries end. A second Close does nothing.
+	// on, and the contexts of deliveries end; a Send that passes its request on
+	// by itself (Collector) ends as that does. A second Close does nothing.
 	Close() error
 }
 

@@ -309,7 +309,7 @@ func TestStreamThatNobodyClosesIsLetGoOf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	if u := o.Budget.Usage(); u != (Usage{SpoolMemory: 5, SpoolFiles: 1000}) {
+	if u := o.Budget.Usage(); u != (Usage{StreamsMemory: 5, TemporaryFiles: 1000}) {
 		t.Errorf("%+v", u)
 	}
 	// A deadline, not a wait: how many collections it takes is the runtime's.

@@ -263,7 +263,7 @@ func (d *documentBuffer) grow(n int) error {
 	more := int64(n - cap(d.buf))
 	a := d.r.opts.Budget.documentsAccount()
 	if used, ok := a.take(more); !ok {
-		return &LimitError{What: "bytes of documents being decoded (Limits.Documents)", Limit: a.limit, Actual: used}
+		return &LimitError{What: "bytes of documents being decoded (Limits.DocumentsMemory)", Limit: a.limit, Actual: used}
 	}
 	d.r.documents += more
 	if d.buf == nil && n > 4 && n <= smallDocument {

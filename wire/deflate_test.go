@@ -259,14 +259,14 @@ func TestReadDocumentGrowsWithWhatCame(t *testing.T) {
 }
 
 func TestDocumentsCountAgainstTheBudget(t *testing.T) {
-	o := &ReaderOptions{Limits: Limits{Documents: 10_000}}
+	o := &ReaderOptions{Limits: Limits{DocumentsMemory: 10_000}}
 	o.Budget = NewBudget(o.Limits)
 	stream := AppendDeflated(nil, bsonDocument(6000, compressible))
 	first := readerOn(t, bytes.Repeat(stream, 2), o)
 	if _, err := first.ReadDocument(); err != nil {
 		t.Fatal(err)
 	}
-	if n := o.Budget.Usage().Documents; n != 6000 {
+	if n := o.Budget.Usage().DocumentsMemory; n != 6000 {
 		t.Errorf("%d bytes are counted for one document of 6000", n)
 	}
 	// Another connection has to do without.
@@ -276,7 +276,7 @@ func TestDocumentsCountAgainstTheBudget(t *testing.T) {
 	if !errors.As(err, &limit) || limit.Limit != 10_000 || limit.Actual != 12_000 {
 		t.Errorf("%v", err)
 	}
-	if n := o.Budget.Usage().Documents; n != 6000 {
+	if n := o.Budget.Usage().DocumentsMemory; n != 6000 {
 		t.Errorf("%d bytes are counted after a refusal", n)
 	}
 	// The next document of the same connection takes the place of the last.
@@ -285,7 +285,7 @@ func TestDocumentsCountAgainstTheBudget(t *testing.T) {
 	}
 	first.ReleaseDocument()
 	first.ReleaseDocument()
-	if n := o.Budget.Usage().Documents; n != 0 {
+	if n := o.Budget.Usage().DocumentsMemory; n != 0 {
 		t.Errorf("%d bytes are counted after the release", n)
 	}
 }
@@ -323,7 +323,7 @@ func FuzzReadDocument(f *testing.F) {
 		defer r.Close()
 		doc, err := r.ReadDocument()
 		if err != nil {
-			if n := o.Budget.Usage().Documents; n != 0 {
+			if n := o.Budget.Usage().DocumentsMemory; n != 0 {
 				t.Fatalf("%d bytes are counted after %v", n, err)
 			}
 			return

@@ -95,9 +95,9 @@ func TestStreamsOfAllLengthsArrive(t *testing.T) {
 	for name, limits := range map[string]Limits{
 		"as it comes":      {},
 		"little memory":    {StreamMemory: 1000},
-		"little budget":    {SpoolMemory: 150_000},
+		"little budget":    {StreamsMemory: 150_000},
 		"all in memory":    {StreamMemory: -1},
-		"no budget at all": {SpoolMemory: 1},
+		"no budget at all": {StreamsMemory: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &ReaderOptions{Limits: limits, Budget: NewBudget(limits), TempDir: dir}
@@ -140,8 +140,8 @@ func TestStreamsOfAllLengthsArrive(t *testing.T) {
 			}
 			wantRest(t, r, "NEXT\r\n")
 			u := o.Budget.Usage()
-			if limit := NewBudget(limits).spoolMemory.limit; u.SpoolMemory > limit {
-				t.Errorf("%d bytes of memory, over the budget of %d", u.SpoolMemory, limit)
+			if limit := NewBudget(limits).spoolMemory.limit; u.StreamsMemory > limit {
+				t.Errorf("%d bytes of memory, over the budget of %d", u.StreamsMemory, limit)
 			}
 			if now := openFiles(t); now > files+1 {
 				t.Errorf("%d files are open for one message", now-files)
@@ -366,7 +366,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 func TestHugeClaimAllocatesNothing(t *testing.T) {
 	dir := t.TempDir()
 	for _, memory := range []int64{0, -1} {
-		o := &ReaderOptions{Limits: Limits{StreamMemory: memory}, Budget: NewBudget(Limits{SpoolMemory: -1}), TempDir: dir}
+		o := &ReaderOptions{Limits: Limits{StreamMemory: memory}, Budget: NewBudget(Limits{StreamsMemory: -1}), TempDir: dir}
 		stream := append(appendFrameHeader(nil, idA, math.MaxInt64), "abc"...)
 		s := NewStreams(Limits{})
 		if _, err := s.Bind(idA, math.MaxInt64); err != nil {
@@ -381,7 +381,7 @@ func TestHugeClaimAllocatesNothing(t *testing.T) {
 		if !errors.Is(err, io.ErrUnexpectedEOF) || kept != nil {
 			t.Fatal(kept, err)
 		}
-		if u := o.Budget.Usage(); cap(sp.memory) > spoolStart || u.SpoolMemory > spoolStart {
+		if u := o.Budget.Usage(); cap(sp.memory) > spoolStart || u.StreamsMemory > spoolStart {
 			t.Errorf("%d bytes are allocated for a claim", cap(sp.memory))
 		}
 		sp.release()
@@ -406,7 +406,7 @@ func TestStreamThatCannotBeKept(t *testing.T) {
 	}{
 		{"the directory is a file", ReaderOptions{TempDir: notADir}, fmt.Sprintf("in a temporary file in %q: ", notADir)},
 		{"the directory is missing", ReaderOptions{TempDir: filepath.Join(notADir, "x")}, fmt.Sprintf("in a temporary file in %q: ", filepath.Join(notADir, "x"))},
-		{"the budget for files is used up", ReaderOptions{TempDir: dir, Limits: Limits{SpoolFiles: 200_000}}, "bytes in temporary files (Limits.SpoolFiles): 262144 is over the limit of 200000"},
+		{"the budget for files is used up", ReaderOptions{TempDir: dir, Limits: Limits{TemporaryFiles: 200_000}}, "bytes in temporary files (Limits.TemporaryFiles): 262144 is over the limit of 200000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := test.opts

@@ -40,16 +40,16 @@ type Limits struct {
 	// memory; a longer one goes to a temporary file. The default is 1 MiB.
 	StreamMemory int64
 
-	// Documents caps the documents that all connections sharing a Budget are
+	// DocumentsMemory caps the documents that all connections sharing a Budget are
 	// decoding at one time, in bytes. The default is 512 MiB.
-	Documents int64
-	// SpoolMemory caps the received data streams in memory of all connections
+	DocumentsMemory int64
+	// StreamsMemory caps the received data streams in memory of all connections
 	// sharing a Budget. Beyond it also short ones go to temporary files. The
 	// default is 128 MiB.
-	SpoolMemory int64
-	// SpoolFiles caps the temporary files of all connections sharing a Budget,
+	StreamsMemory int64
+	// TemporaryFiles caps the temporary files of all connections sharing a Budget,
 	// in bytes. The default is 16 GiB.
-	SpoolFiles int64
+	TemporaryFiles int64
 }
 
 func orDefault[T int | int64](v, normal, off T) T {
@@ -100,18 +100,18 @@ type Budget struct {
 	documents, spoolMemory, spoolFiles account
 }
 
-// NewBudget returns a Budget of the sizes in Documents, SpoolMemory and
-// SpoolFiles.
+// NewBudget returns a Budget of the sizes in DocumentsMemory, StreamsMemory and
+// TemporaryFiles.
 func NewBudget(l Limits) *Budget {
 	b := new(Budget)
-	b.documents.limit = orDefault(l.Documents, DefaultDocumentsBudget, unlimited)
-	b.spoolMemory.limit = orDefault(l.SpoolMemory, DefaultSpoolMemoryBudget, unlimited)
-	b.spoolFiles.limit = orDefault(l.SpoolFiles, DefaultSpoolFilesBudget, unlimited)
+	b.documents.limit = orDefault(l.DocumentsMemory, DefaultDocumentsBudget, unlimited)
+	b.spoolMemory.limit = orDefault(l.StreamsMemory, DefaultSpoolMemoryBudget, unlimited)
+	b.spoolFiles.limit = orDefault(l.TemporaryFiles, DefaultSpoolFilesBudget, unlimited)
 	return b
 }
 
 // Usage is what the readers that share a Budget hold at this moment, in bytes.
-type Usage struct{ Documents, SpoolMemory, SpoolFiles int64 }
+type Usage struct{ DocumentsMemory, StreamsMemory, TemporaryFiles int64 }
 
 // Usage tells what is held now.
 func (b *Budget) Usage() Usage {
@@ -119,9 +119,9 @@ func (b *Budget) Usage() Usage {
 		return Usage{}
 	}
 	return Usage{
-		Documents:   b.documents.used.Load(),
-		SpoolMemory: b.spoolMemory.used.Load(),
-		SpoolFiles:  b.spoolFiles.used.Load(),
+		DocumentsMemory: b.documents.used.Load(),
+		StreamsMemory:   b.spoolMemory.used.Load(),
+		TemporaryFiles:  b.spoolFiles.used.Load(),
 	}
 }
 

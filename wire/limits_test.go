@@ -27,8 +27,8 @@ func TestLimitsZeroIsTheDefaultAndNegativeIsOff(t *testing.T) {
 	}
 	for limits, want := range map[Limits][3]int64{
 		{}: {512 << 20, 128 << 20, 16 << 30},
-		{Documents: 1, SpoolMemory: 2, SpoolFiles: 3}:    {1, 2, 3},
-		{Documents: -1, SpoolMemory: -1, SpoolFiles: -1}: {math.MaxInt64, math.MaxInt64, math.MaxInt64},
+		{DocumentsMemory: 1, StreamsMemory: 2, TemporaryFiles: 3}:    {1, 2, 3},
+		{DocumentsMemory: -1, StreamsMemory: -1, TemporaryFiles: -1}: {math.MaxInt64, math.MaxInt64, math.MaxInt64},
 	} {
 		b := NewBudget(limits)
 		if got := [3]int64{b.documents.limit, b.spoolMemory.limit, b.spoolFiles.limit}; got != want {
@@ -38,7 +38,7 @@ func TestLimitsZeroIsTheDefaultAndNegativeIsOff(t *testing.T) {
 }
 
 func TestBudgetNeverGoesOver(t *testing.T) {
-	b := NewBudget(Limits{SpoolMemory: 100})
+	b := NewBudget(Limits{StreamsMemory: 100})
 	a := b.spoolMemoryAccount()
 	var users sync.WaitGroup
 	for range 8 {
@@ -62,7 +62,7 @@ func TestBudgetNeverGoesOver(t *testing.T) {
 	if _, ok := a.take(10); !ok {
 		t.Error("the last 10 are refused")
 	}
-	off := NewBudget(Limits{SpoolMemory: -1}).spoolMemoryAccount()
+	off := NewBudget(Limits{StreamsMemory: -1}).spoolMemoryAccount()
 	if _, ok := off.take(math.MaxInt64); !ok {
 		t.Error("refused though off")
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"sync"
 )
@@ -80,6 +81,15 @@ func (r *Reader) releaseBuffer() {
 		readerBuffers.Put(r.buf)
 		r.buf = nil
 	}
+}
+
+// LineBuffered reports whether a whole line has come that was not consumed.
+func (r *Reader) LineBuffered() bool {
+	if r.buf == nil {
+		return false
+	}
+	come, _ := r.buf.Peek(r.buf.Buffered()) // never fails for so many
+	return bytes.IndexByte(come, '\n') >= 0
 }
 
 // Buffered is the number of bytes that have come and were not consumed.

@@ -120,7 +120,7 @@ func (t *tempFile) release() {
 // lies in a section that nobody reads.
 func (t *tempFile) Write(p []byte) (int, error) {
 	if used, ok := t.account.take(int64(len(p))); !ok {
-		return 0, &LimitError{What: "bytes in temporary files (Limits.SpoolFiles)", Limit: t.account.limit, Actual: used}
+		return 0, &LimitError{What: "bytes in temporary files (Limits.TemporaryFiles)", Limit: t.account.limit, Actual: used}
 	}
 	at := t.size
 	t.size += int64(len(p))

@@ -135,8 +135,21 @@ func (c *Client) Err() error { return c.cause() }
 // Do makes a call. It returns when the response and its streams have been
 // received, when the connection ended or when ctx did; the connection is
 // closed by everything but success and an error of encoding. Errors are
-// *CallError.
+// *CallError. A panic in what is the caller's own, such as the source of a data
+// stream, ends the connection too.
 func (c *Client) Do(ctx context.Context, call *Call) error {
+	returned := false
+	defer func() {
+		if !returned {
+			c.fail(errCallerGone)
+		}
+	}()
+	err := c.do(ctx, call)
+	returned = true
+	return err
+}
+
+func (c *Client) do(ctx context.Context, call *Call) error {
 	if err := c.makeReady(ctx, call.Together); err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
@@ -192,7 +205,7 @@ func (c *Client) ReadyNow() bool {
 		if is || err != nil || !c.reading.tryTake() {
 			return is && err == nil
 		}
-		come := c.reader.Buffered() > 0
+		come := c.late == nil && c.reader.LineBuffered() // the rest of a line may take long
 		if come {
 			if err = c.park(); err == nil {
 				err = c.control()
@@ -346,6 +359,7 @@ func (c *Client) unbegin(line []byte) {
 	if line != nil && !c.polling {
 		c.proceedOwed = false
 	}
+	c.rest.Reset(watchAfter) // Run may have left what came meanwhile to the call
 }
 
 // longWrite is from where on a write is watched for the end of the context: a

@@ -17,15 +17,32 @@ func (c *Client) watchIdle() {
 			return // what has come, or why nothing does, is for the call
 		}
 		if err != nil {
-			err = c.parkError(err)
-		} else {
-			err = c.control()
+			c.failIdle(c.parkError(err))
+			return
 		}
-		if err != nil {
+		if err = c.control(); err != nil {
 			c.fail(err)
 			return
 		}
 	}
+}
+
+// failIdle ends the connection unless a call has begun on it, which then finds
+// out by itself. An idle one that is given up is ended with END: no request can
+// come behind that.
+func (c *Client) failIdle(err error) {
+	c.mu.Lock()
+	if c.call != nil {
+		c.mu.Unlock()
+		return
+	}
+	state := c.state
+	c.failLocked(err)
+	c.mu.Unlock()
+	if errors.Is(err, ErrIdle) {
+		c.sayEnd(state)
+	}
+	_ = c.conn.Close()
 }
 
 func (c *Client) waiting() *Call {
@@ -59,7 +76,6 @@ func (c *Client) parkError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrEnded
 	case errors.As(err, &timeout):
-		c.sayEnd(state)
 		return fmt.Errorf("%w: %w", ErrIdle, err)
 	}
 	return err

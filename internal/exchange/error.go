@@ -54,6 +54,9 @@ var (
 	ErrIdle = errors.New("the connection was idle too long")
 	// ErrMethodGone: a service's method ended its goroutine in place of returning.
 	ErrMethodGone = errors.New("the method of the service ended its goroutine (runtime.Goexit) and did not return")
+	// errCallerGone: what ran in Do, such as the source of a data stream, has ended
+	// its goroutine.
+	errCallerGone = errors.New("the goroutine that made the call came to its end")
 	// ErrRejected: the peer closed the connection where its identity was due,
 	// which is all that a side sends that does not trust the other.
 	ErrRejected = errors.New("the peer closed the connection instead of identifying itself")

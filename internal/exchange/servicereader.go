@@ -45,8 +45,7 @@ func (s *Service) refuse(request *wire.Request) error {
 	if _, err := s.write(answer.bytes); err != nil {
 		return err
 	}
-	s.perRead = 0
-	s.expect(endLimit)
+	s.perRead = endLimit // the limit is for silence: a long upload is read to its end, and then told
 	if _, err := io.Copy(io.Discard, s.reader); err != nil {
 		return err
 	}
