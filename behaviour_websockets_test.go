@@ -35,6 +35,19 @@ func onEachCarrier(t *testing.T, test func(t *testing.T, s setting)) {
 type unplugged struct {
 	network *memnet.Network
 	pulled  atomic.Bool
+
+	mu    sync.Mutex
+	ended []net.Conn // closed by this side meanwhile, which the other cannot see
+}
+
+// plug puts the cable back.
+func (u *unplugged) plug() {
+	u.pulled.Store(false)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, conn := range u.ended {
+		_ = conn.Close()
+	}
 }
 
 func (u *unplugged) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -70,7 +83,13 @@ func (c *unpluggedConn) Read(p []byte) (int, error) {
 
 func (c *unpluggedConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
+	if !c.from.pulled.Load() {
+		return c.Conn.Close()
+	}
+	c.from.mu.Lock()
+	defer c.from.mu.Unlock()
+	c.from.ended = append(c.from.ended, c.Conn)
+	return c.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (c *unpluggedConn) Write(p []byte) (int, error) {
@@ -116,7 +135,7 @@ func TestConnectionsThatFallSilent(t *testing.T) {
 					if waited := time.Since(start); waited > tt.after+time.Second || waited < tt.after*4/10 {
 						t.Errorf("after %s", waited)
 					}
-					cable.pulled.Store(false)
+					cable.plug()
 					time.Sleep(5 * time.Minute) // a polling service comes again
 					hello(t, p)
 				})
