@@ -3,6 +3,7 @@ package halibut
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -45,28 +46,43 @@ func PollReconnect(policy func(failures int) time.Duration) PollOption {
 // Poll blocks and owns everything that it starts: it returns ErrClosed after
 // Shutdown or Close, the error of ctx when that ended, and at once where the
 // subscription or the endpoint cannot be polled.
-func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, opts ...PollOption) error {
-	subscription, err := normalSubscription(subscription)
+func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, opts ...PollOption) (err error) {
+	var p *poller
+	elsewhere(func() { p, err = rt.newPoller(ctx, subscription, to, opts) })
 	if err != nil {
 		return err
 	}
+	defer p.end()
+	return p.run()
+}
+
+// elsewhere runs f in a goroutine of its own and waits for it. What needs a large
+// stack for a moment leaves it with that: the goroutine of Poll waits for months.
+func elsewhere(f func()) {
+	var other sync.WaitGroup
+	other.Go(f)
+	other.Wait()
+}
+
+func (rt *Runtime) newPoller(ctx context.Context, subscription string, to Endpoint, opts []PollOption) (*poller, error) {
+	subscription, err := normalSubscription(subscription)
+	if err != nil {
+		return nil, err
+	}
 	if stream, _ := rt.reaches(to.Scheme()); !stream {
-		return rt.cannotPoll(to)
+		return nil, rt.cannotPoll(to)
 	}
 	ctx, done, err := rt.begin(ctx, &rt.work)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer done()
-	p := &poller{rt: rt, subscription: subscription, to: to}
+	p := &poller{rt: rt, ctx: ctx, done: done, subscription: subscription, to: to}
 	p.options = pollOptions{connections: 1, reconnect: rt.reconnectPause}
 	for _, option := range opts {
 		option(&p.options)
 	}
 	rt.live.polls(p)
-	defer rt.live.pollsNoMore(p)
-	defer p.extras.Wait()
-	return p.run(ctx)
+	return p, nil
 }
 
 // cannotPoll is the error for an endpoint with nobody who could be polled.

@@ -2,6 +2,7 @@ package halibut
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -16,6 +17,8 @@ import (
 // while all are busy.
 type poller struct {
 	rt           *Runtime
+	ctx          context.Context // ends the Poll
+	done         func()          // lets go of ctx
 	subscription string
 	to           Endpoint
 	options      pollOptions
@@ -33,14 +36,43 @@ type poller struct {
 	lastErr  error
 }
 
-// run keeps one connection open until the runtime or ctx ends.
-func (p *poller) run(ctx context.Context) error {
+// end waits for what else the Poll has started, and forgets it.
+func (p *poller) end() {
+	p.extras.Wait()
+	p.rt.live.pollsNoMore(p)
+	p.done()
+}
+
+// run keeps one connection open until the runtime or the context ends. It only
+// waits, on a small stack.
+func (p *poller) run() error {
 	for {
-		connected, err := p.once(ctx, false)
-		if err := p.pause(ctx, connected, err); err != nil {
+		var c *pollerConnection
+		err := errPollGone // unless start returns
+		elsewhere(func() { c, err = p.start(false) })
+		if c != nil {
+			err = <-c.ended
+		}
+		reason := err
+		err = errPollGone
+		elsewhere(func() { err = p.after(c, reason) })
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// errPollGone: a hook or a policy of the program's own has ended the goroutine
+// that it was called in.
+var errPollGone = errors.New("a function that Poll has called ended its goroutine (runtime.Goexit) and did not return")
+
+// after books the end of a connection, nil where none could be made, and passes
+// the time until the next try, or tells why there is none.
+func (p *poller) after(c *pollerConnection, reason error) error {
+	if c != nil {
+		c.closed(reason)
+	}
+	return p.pause(p.ctx, c != nil, reason)
 }
 
 // pause passes the time until the next try, or tells why there is none.
@@ -71,20 +103,9 @@ func (p *poller) ended(connected bool, err error) (failures int) {
 	return failures
 }
 
-// once polls over one connection until it ends. It waits on a small stack, for
-// months maybe.
-func (p *poller) once(ctx context.Context, extra bool) (connected bool, err error) {
-	c, err := p.start(ctx, extra)
-	if err != nil {
-		return false, err
-	}
-	err = <-c.ended
-	c.closed(err)
-	return true, err
-}
-
 // start makes a connection and begins to answer the requests that come over it.
-func (p *poller) start(ctx context.Context, extra bool) (*pollerConnection, error) {
+func (p *poller) start(extra bool) (*pollerConnection, error) {
+	ctx := p.ctx
 	session, peer, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -96,7 +117,7 @@ func (p *poller) start(ctx context.Context, extra bool) (*pollerConnection, erro
 	}
 	service := session.Service(&rt.polling, (*handler)(rt))
 	c := &pollerConnection{poller: p, service: service, extra: extra, ended: make(chan error, 1)}
-	service.OnBusy = func(busy bool) { c.setBusy(ctx, busy) }
+	service.OnBusy = c.setBusy
 	p.opened(extra)
 	if extra {
 		p.mu.Lock()
@@ -121,11 +142,7 @@ func (p *poller) connect(ctx context.Context) (session *exchange.Session, peer P
 	connecting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer rt.watchDrain(&drainFunc{func() { cancel(ErrClosed) }})()
-	var handshakes sync.WaitGroup
-	handshakes.Go(func() { // its large stack goes with it; that of Poll may stay for months
-		session, peer, err = rt.connect(connecting, p.to, p.options.serverName, self, &rt.polling.Reader)
-	})
-	handshakes.Wait()
+	session, peer, err = rt.connect(connecting, p.to, p.options.serverName, self, &rt.polling.Reader)
 	peer.Role, peer.Subscription = RoleClient, p.subscription // it opened nothing, but it is who calls
 	return session, peer, err
 }
@@ -148,9 +165,10 @@ func (p *poller) opened(extra bool) {
 
 // extra opens one more connection and polls over it. That it cannot be opened
 // is no error: the others go on.
-func (p *poller) extra(ctx context.Context) {
-	connected, err := p.once(ctx, true)
-	if connected {
+func (p *poller) extra() {
+	c, err := p.start(true)
+	if err == nil {
+		c.closed(<-c.ended)
 		return
 	}
 	p.mu.Lock()
@@ -177,7 +195,7 @@ type pollerConnection struct {
 
 // setBusy counts the connection among the busy ones or no longer, and opens
 // another when none is left that waits.
-func (c *pollerConnection) setBusy(ctx context.Context, busy bool) {
+func (c *pollerConnection) setBusy(busy bool) {
 	p := c.poller
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,7 +219,7 @@ func (c *pollerConnection) setBusy(ctx context.Context, busy bool) {
 		return
 	}
 	p.opening = true
-	p.extras.Go(func() { p.extra(ctx) })
+	p.extras.Go(p.extra)
 }
 
 // places are those that connections take up, one that is just being made anew

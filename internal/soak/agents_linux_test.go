@@ -31,13 +31,13 @@ const (
 )
 
 // residentGoal is what an idle polling connection is to hold resident on either
-// side. It is not always reached yet: crypto/tls holds 10 KiB, and a goroutine
-// that has once read a message keeps a stack of 8, which makes it 26 to 28 KiB
-// at the client and 25 to 27 at the agents. residentLimit keeps it from growing,
-// with room for what varies from run to run.
+// side: crypto/tls holds 10 KiB of it, and a goroutine that has once read a
+// message keeps a stack of 4 or 8. It was 23 KiB at the client and 24.7 at the
+// agents. residentLimit keeps it from growing, with room for what varies from
+// machine to machine.
 const (
 	residentGoal  = 25 << 10
-	residentLimit = 31 << 10
+	residentLimit = 27 << 10
 )
 
 // runAgents is the child process: it has agents poll until its standard input
