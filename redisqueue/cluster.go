@@ -21,7 +21,7 @@ import (
 // scriptPut stores a request that nobody knows of yet.
 //
 //	KEYS request; ARGV life in ms, message, metadata, pins, sender
-var scriptPut = rueidis.NewLuaScript(`
+var scriptPut = newScript(`
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'RequestMessageField', ARGV[2], 'DataStreamMetaDataField', ARGV[3],
 	'GoQueued', now[1] .. string.format('%06d', now[2]), 'GoPins', ARGV[4], 'GoSender', ARGV[5])
@@ -33,7 +33,7 @@ return 1`)
 // harm.
 //
 //	KEYS list; ARGV id, life in s, pulse channel, limit on the length or 0
-var scriptPush = rueidis.NewLuaScript(`
+var scriptPush = newScript(`
 local limit = tonumber(ARGV[4])
 if limit > 0 and redis.call('LLEN', KEYS[1]) >= limit then return -1 end
 redis.call('RPUSH', KEYS[1], ARGV[1])
@@ -46,7 +46,7 @@ return 1`)
 // metadata, pins, sender, age in microseconds, life left in ms.
 //
 //	KEYS request, claim; ARGV token, node, SHA-1 pin, SHA-256 pin
-var scriptClaimOne = rueidis.NewLuaScript(`
+var scriptClaimOne = newScript(`
 if redis.call('HGET', KEYS[2], 'GoToken') ~= ARGV[1] then
 	if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 	local pins = redis.call('HGET', KEYS[1], 'GoPins')
@@ -69,7 +69,7 @@ return {f[1] or '', f[2] or '', f[3] or '', f[4] or '', string.format('%.0f', ag
 // was queued, or what scriptRelease returns.
 //
 //	KEYS request, claim; ARGV token, grace in ms, pins or ''
-var scriptUnclaim = rueidis.NewLuaScript(`
+var scriptUnclaim = newScript(`
 if redis.call('HGET', KEYS[2], 'GoToken') ~= ARGV[1] then return {0} end
 local life = redis.call('PTTL', KEYS[2])
 if life >= 0 and life <= tonumber(ARGV[2]) then return {-1} end
@@ -81,7 +81,7 @@ return {1, redis.call('HGET', KEYS[1], 'GoQueued') or ''}`)
 // scriptInsert puts an id before another, or at the end of the queue.
 //
 //	KEYS list; ARGV id, the other or '', life in s, pulse channel
-var scriptInsert = rueidis.NewLuaScript(`
+var scriptInsert = newScript(`
 if ARGV[2] == '' then
 	redis.call('RPUSH', KEYS[1], ARGV[1])
 elseif redis.call('LINSERT', KEYS[1], 'BEFORE', ARGV[2], ARGV[1]) <= 0 then
