@@ -46,8 +46,11 @@ func PollReconnect(policy func(failures int) time.Duration) PollOption {
 // Poll blocks and owns everything that it starts: it returns ErrClosed after
 // Shutdown or Close, the error of ctx when that ended, and at once where the
 // subscription or the endpoint cannot be polled.
-func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, opts ...PollOption) (err error) {
-	var p *poller
+func (rt *Runtime) Poll(ctx context.Context, subscription string, to Endpoint, opts ...PollOption) error {
+	var (
+		p   *poller
+		err error
+	)
 	elsewhere(func() { p, err = rt.newPoller(ctx, subscription, to, opts) })
 	if err != nil {
 		return err
