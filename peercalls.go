@@ -80,13 +80,8 @@ func placesOf(ctx context.Context) *callPlaces {
 // take takes a place for a call, and waits for one where all are taken. waits,
 // which may be called by several at once, is told then.
 func (p *callPlaces) take(ctx context.Context, waits func(context.Context)) error {
-	if p == nil {
+	if p == nil || p.tryTake() != nil {
 		return nil
-	}
-	select {
-	case p.taken <- struct{}{}:
-		return nil
-	default:
 	}
 	waits(ctx)
 	select {

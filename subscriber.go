@@ -311,7 +311,8 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 }
 
 // passForOther is pass for a caller that waits in another goroutine: a panic of
-// a data stream's source, or the end of the goroutine in it, is its error.
+// a data stream's source, or the end of the goroutine in it, is its error. The
+// connection has ended by then, under whatever did not return.
 func (s *subscriber) passForOther(delivery queue.Delivery) (err error) {
 	returned := false
 	defer func() {
@@ -322,7 +323,6 @@ func (s *subscriber) passForOther(delivery queue.Delivery) (err error) {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("a data stream of the request panicked: %v", cause)
 		}
-		s.connection.Abort(err)
 		delivery.Fail(err)
 	}()
 	err = s.pass(delivery)
