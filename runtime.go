@@ -89,10 +89,9 @@ type Runtime struct {
 	typedCodec wire.Codec // for protocols that name the type of every value
 	services   *Services
 
-	queues    queue.Provider
-	ownQueues bool
-	// sharedQueues: other nodes may collect what is queued here.
-	sharedQueues bool
+	queues       queue.Provider
+	ownQueues    bool // the runtime has made them, and closes them
+	sharedQueues bool // other nodes may collect what is queued here
 	pool         dial.Pool[Endpoint, *exchange.Client]
 
 	identity   mutualtls.Config
@@ -299,12 +298,12 @@ func (rt *Runtime) watchDrain(d drainer) (forget func()) {
 // Shutdown ends the runtime without losing what is under way: it accepts
 // nothing new, lets calls and their streams end, says END where the protocol
 // has a place for it, and returns when everything that the runtime started
-// has ended. A request that waits in the runtime's own queue goes to a polling
-// service that is connected, or fails with [ErrClosed], not sent. When ctx
-// ends first, the rest is cut off and ctx's error returned. A polling service
-// that waits at a client can leave without a request being lost only when the
-// client's next null request has come, which takes up to half a minute with
-// .NET clients.
+// has ended. A request that waits in a queue in memory goes to a polling service
+// that is connected, or is answered by ServeQueue; where there is neither, one in
+// the runtime's own queue fails with [ErrClosed], not sent. When ctx ends first,
+// the rest is cut off and ctx's error returned. A polling service that waits at a
+// client can leave without a request being lost only when the client's next null
+// request has come, which takes up to half a minute with .NET clients.
 func (rt *Runtime) Shutdown(ctx context.Context) error {
 	rt.startDraining()
 	ended := make(chan struct{})

@@ -145,10 +145,10 @@ func (w *queueWorker) work(ctx, waiting context.Context) error {
 	}
 }
 
-// next takes the next request. What waits in the runtime's own queue when it
-// drains is answered first, since nobody else will.
+// next takes the next request. What waits in a queue in memory when the runtime
+// drains is answered first: other nodes would not.
 func (w *queueWorker) next(ctx, waiting context.Context) (queue.Delivery, error) {
-	if waiting.Err() != nil && ctx.Err() == nil && w.rt.ownQueues {
+	if waiting.Err() != nil && ctx.Err() == nil && !w.rt.sharedQueues {
 		if delivery, ok := w.queue.TryNext(w.peer); ok {
 			return delivery, nil
 		}

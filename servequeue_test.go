@@ -195,7 +195,8 @@ func TestServeQueueRefuses(t *testing.T) {
 }
 
 // TestEndOfServeQueue: by Shutdown methods and what is queued come to their
-// end, by Close and by the context the methods are cut off.
+// end, also in a queue in memory that the runtime was given, by Close and by the
+// context the methods are cut off.
 func TestEndOfServeQueue(t *testing.T) {
 	type served struct {
 		rt      *halibut.Runtime
@@ -203,9 +204,9 @@ func TestEndOfServeQueue(t *testing.T) {
 		calls   chan error
 		ended   chan error
 	}
-	start := func(t *testing.T, ctx context.Context, network *memnet.Network) served {
+	start := func(t *testing.T, ctx context.Context, network *memnet.Network, queues queue.Provider) served {
 		services, running, release := slowServices()
-		rt := setting{network: network, client: halibut.Options{Services: services}}.newClient(t)
+		rt := setting{network: network, client: halibut.Options{Services: services, Queues: queues}}.newClient(t)
 		s := served{rt, release, make(chan error, 3), make(chan error, 1)}
 		go func() { s.ended <- rt.ServeQueue(ctx, queueName, halibut.QueueCalls(1)) }()
 		for range cap(s.calls) {
@@ -217,9 +218,13 @@ func TestEndOfServeQueue(t *testing.T) {
 		synctest.Wait()
 		return s
 	}
-	t.Run("Shutdown", func(t *testing.T) {
+	shutdown := func(t *testing.T, given bool) {
 		inBubble(t, func(t *testing.T, network *memnet.Network) {
-			s := start(t, t.Context(), network)
+			var queues queue.Provider
+			if given {
+				queues = queue.NewMemory(nil)
+			}
+			s := start(t, t.Context(), network, queues)
 			done := make(chan error, 1)
 			go func() { done <- s.rt.Shutdown(t.Context()) }()
 			synctest.Wait()
@@ -236,10 +241,12 @@ func TestEndOfServeQueue(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	})
+	}
+	t.Run("Shutdown", func(t *testing.T) { shutdown(t, false) })
+	t.Run("Shutdown with a queue that was given", func(t *testing.T) { shutdown(t, true) })
 	t.Run("Close", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, network *memnet.Network) {
-			s := start(t, t.Context(), network)
+			s := start(t, t.Context(), network, nil)
 			if err := s.rt.Close(); err != nil {
 				t.Error(err)
 			}
@@ -259,7 +266,7 @@ func TestEndOfServeQueue(t *testing.T) {
 	t.Run("context", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, network *memnet.Network) {
 			ctx, cancel := context.WithCancel(t.Context())
-			s := start(t, ctx, network)
+			s := start(t, ctx, network, nil)
 			cancel()
 			if err := <-s.ended; !errors.Is(err, context.Canceled) {
 				t.Error(err)
