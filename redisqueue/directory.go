@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -57,36 +56,31 @@ const partSuffix = ".part"
 
 // directoryMetadata is what is kept in Redis.
 type directoryMetadata struct {
-	Files map[uuid.UUID]directoryFile `json:"files"`
-}
-
-type directoryFile struct {
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
+	Files map[uuid.UUID]CheckedStream `json:"files"`
 }
 
 // Store implements StreamStore.
 func (s *SharedDirectory) Store(ctx context.Context, _ Message, streams *wire.Streams) ([]byte, error) {
-	m := directoryMetadata{Files: make(map[uuid.UUID]directoryFile, streams.Len())}
+	m := directoryMetadata{Files: make(map[uuid.UUID]CheckedStream, streams.Len())}
 	for id, stream := range streams.All() {
-		sum, err := s.write(ctx, id, stream)
+		written, err := s.write(ctx, id, stream)
 		if err != nil {
 			for id := range m.Files {
 				_ = s.root.Remove(id.String()) // or by age
 			}
 			return nil, err
 		}
-		m.Files[id] = directoryFile{Size: stream.Size(), SHA256: hex.EncodeToString(sum)}
+		m.Files[id] = written
 	}
 	return json.Marshal(m)
 }
 
 // write copies one stream into a file of its name.
-func (s *SharedDirectory) write(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (sum []byte, err error) {
+func (s *SharedDirectory) write(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (written CheckedStream, err error) {
 	name, part := id.String(), id.String()+partSuffix
 	f, err := s.root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o660)
 	if err != nil {
-		return nil, fmt.Errorf("data stream %s: %w", id, err)
+		return written, fmt.Errorf("data stream %s: %w", id, err)
 	}
 	defer func() {
 		if err != nil {
@@ -97,17 +91,18 @@ func (s *SharedDirectory) write(ctx context.Context, id uuid.UUID, stream *wire.
 	}()
 	digest := sha256.New()
 	if err := copyStream(ctx, io.MultiWriter(f, digest), stream); err != nil {
-		return nil, err
+		return written, err
 	}
 	// Without this a crash of the file server could leave a file that is shorter
 	// than Redis says.
 	if err := f.Sync(); err != nil {
-		return nil, err
+		return written, err
 	}
 	if err := f.Close(); err != nil {
-		return nil, err
+		return written, err
 	}
-	return digest.Sum(nil), s.root.Rename(part, name)
+	written = CheckedStream{Size: stream.Size(), SHA256: hex.EncodeToString(digest.Sum(nil))}
+	return written, s.root.Rename(part, name)
 }
 
 // copyStream copies exactly as many bytes as the stream has said.
@@ -161,54 +156,15 @@ func (d *directoryStreams) Stream(id uuid.UUID) (StoredStream, bool) {
 	if !ok {
 		return StoredStream{}, false
 	}
-	sum, err := hex.DecodeString(file.SHA256)
 	root, name := d.store.root, id.String()
 	return StoredStream{
 		Size: file.Size,
 		Open: func() (io.ReadCloser, error) {
-			if err != nil || len(sum) != sha256.Size {
-				return nil, fmt.Errorf("data stream %s: the metadata holds no SHA-256", id)
-			}
-			f, err := root.Open(name)
-			if err != nil {
-				return nil, fmt.Errorf("data stream %s: %w", id, err)
-			}
-			return &checkedFile{f: f, id: id, left: file.Size, want: sum, digest: sha256.New()}, nil
+			return file.Open(id, func() (io.ReadCloser, error) { return root.Open(name) })
 		},
 		Release: func() { _ = root.Remove(name) }, // or by age
 	}, true
 }
-
-// checkedFile reads a file, and at its end compares what was read with what was
-// stored.
-type checkedFile struct {
-	f      *os.File
-	id     uuid.UUID
-	left   int64
-	want   []byte
-	digest hash.Hash
-	err    error
-}
-
-func (c *checkedFile) Read(p []byte) (int, error) {
-	if c.err != nil {
-		return 0, c.err
-	}
-	n, err := c.f.Read(p)
-	c.digest.Write(p[:n])
-	c.left -= int64(n)
-	switch {
-	case c.left < 0 || err == io.EOF && c.left > 0:
-		err = fmt.Errorf("data stream %s: its file does not have the length that was stored", c.id)
-	case c.left == 0 && (n > 0 || err == io.EOF) && string(c.digest.Sum(nil)) != string(c.want):
-		// Found out with the last byte, since not every reader asks for more.
-		n, err = 0, fmt.Errorf("data stream %s: its file is not what was stored: the SHA-256 differs", c.id)
-	}
-	c.err = err
-	return n, err
-}
-
-func (c *checkedFile) Close() error { return c.f.Close() }
 
 // RemoveOrphans removes the files that are too old for anybody to read them. A
 // Provider does it once an hour. Files that are not named as streams are left

@@ -68,12 +68,7 @@ func (s *Store) Close() error {
 
 // metadata is what is kept in Redis. No address of anything is in it.
 type metadata struct {
-	Objects map[uuid.UUID]object `json:"objects"`
-}
-
-type object struct {
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
+	Objects map[uuid.UUID]redisqueue.CheckedStream `json:"objects"`
 }
 
 // name is an object's name.
@@ -81,16 +76,16 @@ func (s *Store) name(id uuid.UUID) string { return s.options.Prefix + id.String(
 
 // Store implements redisqueue.StreamStore.
 func (s *Store) Store(ctx context.Context, _ redisqueue.Message, streams *wire.Streams) ([]byte, error) {
-	m := metadata{Objects: make(map[uuid.UUID]object, streams.Len())}
+	m := metadata{Objects: make(map[uuid.UUID]redisqueue.CheckedStream, streams.Len())}
 	for id, stream := range streams.All() {
-		sum, err := s.put(ctx, id, stream)
+		stored, err := s.put(ctx, id, stream)
 		if err != nil {
 			for id := range m.Objects {
 				s.remove(id)
 			}
 			return nil, fmt.Errorf("data stream %s: %w", id, err)
 		}
-		m.Objects[id] = object{Size: stream.Size(), SHA256: hex.EncodeToString(sum)}
+		m.Objects[id] = stored
 	}
 	return json.Marshal(m)
 }
@@ -99,10 +94,10 @@ func (s *Store) Store(ctx context.Context, _ redisqueue.Message, streams *wire.S
 const partSize = 8 << 20
 
 // put uploads one stream. The object is there only when all of it is.
-func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (sum []byte, err error) {
+func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (stored redisqueue.CheckedStream, err error) {
 	content, err := stream.Open()
 	if err != nil {
-		return nil, err
+		return stored, err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 	source := &exactReader{ctx: ctx, r: content, left: stream.Size(), size: stream.Size(), digest: sha256.New()}
@@ -122,9 +117,9 @@ func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) 
 	}
 	if err != nil {
 		s.remove(id)
-		return nil, err
+		return stored, err
 	}
-	return source.digest.Sum(nil), nil
+	return redisqueue.CheckedStream{Size: stream.Size(), SHA256: hex.EncodeToString(source.digest.Sum(nil))}, nil
 }
 
 // exactReader reads as many bytes as were declared, and says when there are
@@ -207,49 +202,11 @@ func (d *storedStreams) Stream(id uuid.UUID) (redisqueue.StoredStream, bool) {
 	}, true
 }
 
-func (s *Store) open(id uuid.UUID, o object) (io.ReadCloser, error) {
-	sum, err := hex.DecodeString(o.SHA256)
-	if err != nil || len(sum) != sha256.Size {
-		return nil, fmt.Errorf("data stream %s: the metadata holds no SHA-256", id)
-	}
-	content, err := s.client.GetObject(context.Background(), s.bucket, s.name(id), minio.GetObjectOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("data stream %s: %w", id, err)
-	}
-	return &checkedObject{content: content, id: id, left: o.Size, want: sum, digest: sha256.New()}, nil
+func (s *Store) open(id uuid.UUID, o redisqueue.CheckedStream) (io.ReadCloser, error) {
+	return o.Open(id, func() (io.ReadCloser, error) {
+		return s.client.GetObject(context.Background(), s.bucket, s.name(id), minio.GetObjectOptions{})
+	})
 }
-
-// checkedObject reads an object, and at its end compares what was read with what
-// was stored.
-type checkedObject struct {
-	content *minio.Object
-	id      uuid.UUID
-	left    int64
-	want    []byte
-	digest  hash.Hash
-	err     error
-}
-
-func (c *checkedObject) Read(p []byte) (int, error) {
-	if c.err != nil {
-		return 0, c.err
-	}
-	n, err := c.content.Read(p)
-	c.digest.Write(p[:n])
-	c.left -= int64(n)
-	switch {
-	case c.left < 0 || err == io.EOF && c.left > 0:
-		err = fmt.Errorf("data stream %s: its object does not have the length that was stored", c.id)
-	case c.left == 0 && (n > 0 || err == io.EOF) && string(c.digest.Sum(nil)) != string(c.want):
-		n, err = 0, fmt.Errorf("data stream %s: its object is not what was stored: the SHA-256 differs", c.id)
-	case err != nil && err != io.EOF:
-		err = fmt.Errorf("data stream %s: %w", c.id, err)
-	}
-	c.err = err
-	return n, err
-}
-
-func (c *checkedObject) Close() error { return c.content.Close() }
 
 // removeTime is how long an object's removal may take. It is removed by age
 // otherwise.
