@@ -39,10 +39,10 @@ var drpcGo = peer{"drpc", func(n *network) (session, error) {
 }}
 
 type drpcSession struct {
+	protoCalls[pb.DRPCEcho_UploadClient, pb.DRPCEcho_DownloadClient]
 	addr    string
 	dial    func(ctx context.Context, addr string) (drpcpool.Conn, error)
 	pool    *drpcpool.Pool[string, drpcpool.Conn]
-	client  pb.DRPCEchoClient
 	cancel  func()
 	stop    func()
 	running sync.WaitGroup
@@ -57,37 +57,6 @@ func (s *drpcSession) reconnect(ctx context.Context) error {
 	return protoCaller(pb.NewDRPCEchoClient(conn), hello)(ctx)
 }
 
-func (s *drpcSession) caller(p payload) (func(context.Context) error, error) {
-	return protoCaller(s.client, p), nil
-}
-
-func (s *drpcSession) upload(ctx context.Context, size int64) error {
-	stream, err := s.client.Upload(ctx)
-	if err != nil {
-		return err
-	}
-	if err := sendChunks(size, stream.Send); err != nil {
-		return err
-	}
-	counted, err := stream.CloseAndRecv()
-	if err != nil {
-		return err
-	}
-	return came(int(counted.Size), int(size), "bytes")
-}
-
-func (s *drpcSession) download(ctx context.Context, size int64) error {
-	stream, err := s.client.Download(ctx, &pb.Size{Size: size})
-	if err != nil {
-		return err
-	}
-	n, err := countChunks(stream.Recv)
-	if err != nil {
-		return err
-	}
-	return came(int(n), int(size), "bytes")
-}
-
 func (s *drpcSession) Close() error {
 	err := s.pool.Close()
 	s.cancel()
@@ -99,11 +68,7 @@ func (s *drpcSession) Close() error {
 type drpcEcho struct{ protoEcho }
 
 func (drpcEcho) Upload(stream pb.DRPCEcho_UploadStream) error {
-	n, err := countChunks(stream.Recv)
-	if err != nil {
-		return err
-	}
-	return stream.SendAndClose(&pb.Size{Size: n})
+	return takeUpload(stream)
 }
 
 func (drpcEcho) Download(size *pb.Size, stream pb.DRPCEcho_DownloadStream) error {

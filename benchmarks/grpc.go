@@ -22,16 +22,21 @@ var grpcGo = peer{"grpc-go", func(n *network) (session, error) {
 	s := &grpcSession{server: server, addr: addr, tls: n.clientTLS(), stop: stop}
 	s.running.Go(func() { _ = server.Serve(l) })
 	s.conn, err = s.dial()
-	s.client = pb.NewEchoClient(s.conn)
+	s.client = grpcCalls{pb.NewEchoClient(s.conn)}
 	return s, err
 }}
 
+type (
+	grpcUpload   = grpc.ClientStreamingClient[pb.Chunk, pb.Size]
+	grpcDownload = grpc.ServerStreamingClient[pb.Chunk]
+)
+
 type grpcSession struct {
+	protoCalls[grpcUpload, grpcDownload]
 	server  *grpc.Server
 	addr    string
 	tls     *tls.Config
 	conn    *grpc.ClientConn
-	client  pb.EchoClient
 	stop    func()
 	running sync.WaitGroup
 }
@@ -64,35 +69,10 @@ func (c grpcCalls) Bytes(ctx context.Context, in *pb.Chunk) (*pb.Chunk, error) {
 	return c.client.Bytes(ctx, in)
 }
 
-func (s *grpcSession) caller(p payload) (func(context.Context) error, error) {
-	return protoCaller(grpcCalls{s.client}, p), nil
-}
+func (c grpcCalls) Upload(ctx context.Context) (grpcUpload, error) { return c.client.Upload(ctx) }
 
-func (s *grpcSession) upload(ctx context.Context, size int64) error {
-	stream, err := s.client.Upload(ctx)
-	if err != nil {
-		return err
-	}
-	if err := sendChunks(size, stream.Send); err != nil {
-		return err
-	}
-	counted, err := stream.CloseAndRecv()
-	if err != nil {
-		return err
-	}
-	return came(int(counted.Size), int(size), "bytes")
-}
-
-func (s *grpcSession) download(ctx context.Context, size int64) error {
-	stream, err := s.client.Download(ctx, &pb.Size{Size: size})
-	if err != nil {
-		return err
-	}
-	n, err := countChunks(stream.Recv)
-	if err != nil {
-		return err
-	}
-	return came(int(n), int(size), "bytes")
+func (c grpcCalls) Download(ctx context.Context, size *pb.Size) (grpcDownload, error) {
+	return c.client.Download(ctx, size)
 }
 
 func (s *grpcSession) Close() error {
@@ -109,11 +89,7 @@ type grpcEcho struct {
 }
 
 func (grpcEcho) Upload(stream grpc.ClientStreamingServer[pb.Chunk, pb.Size]) error {
-	n, err := countChunks(stream.Recv)
-	if err != nil {
-		return err
-	}
-	return stream.SendAndClose(&pb.Size{Size: n})
+	return takeUpload(stream)
 }
 
 func (grpcEcho) Download(size *pb.Size, stream grpc.ServerStreamingServer[pb.Chunk]) error {

@@ -15,6 +15,56 @@ type protoClient interface {
 	Bytes(context.Context, *pb.Chunk) (*pb.Chunk, error)
 }
 
+// protoStreamer is such a client with its streams, which are of types of its own.
+type protoStreamer[Upload uploadStream, Download downloadStream] interface {
+	protoClient
+	Upload(context.Context) (Upload, error)
+	Download(context.Context, *pb.Size) (Download, error)
+}
+
+type uploadStream interface {
+	Send(*pb.Chunk) error
+	CloseAndRecv() (*pb.Size, error)
+}
+
+type downloadStream interface{ Recv() (*pb.Chunk, error) }
+
+// protoCalls is what a session does through its client.
+type protoCalls[Upload uploadStream, Download downloadStream] struct {
+	client protoStreamer[Upload, Download]
+}
+
+func (c protoCalls[Upload, Download]) caller(p payload) (func(context.Context) error, error) {
+	return protoCaller(c.client, p), nil
+}
+
+func (c protoCalls[Upload, Download]) upload(ctx context.Context, size int64) error {
+	stream, err := c.client.Upload(ctx)
+	if err != nil {
+		return err
+	}
+	if err := sendChunks(size, stream.Send); err != nil {
+		return err
+	}
+	counted, err := stream.CloseAndRecv()
+	if err != nil {
+		return err
+	}
+	return came(int(counted.Size), int(size), "bytes")
+}
+
+func (c protoCalls[Upload, Download]) download(ctx context.Context, size int64) error {
+	stream, err := c.client.Download(ctx, &pb.Size{Size: size})
+	if err != nil {
+		return err
+	}
+	n, err := countChunks(stream.Recv)
+	if err != nil {
+		return err
+	}
+	return came(int(n), int(size), "bytes")
+}
+
 // protoCaller calls through any of them.
 func protoCaller(c protoClient, p payload) func(context.Context) error {
 	switch p.form {
@@ -70,6 +120,18 @@ func (protoEcho) Records(_ context.Context, in *pb.RecordList) (*pb.RecordList, 
 }
 
 func (protoEcho) Bytes(_ context.Context, in *pb.Chunk) (*pb.Chunk, error) { return in, nil }
+
+// takeUpload answers an upload with its size.
+func takeUpload(stream interface {
+	downloadStream
+	SendAndClose(*pb.Size) error
+}) error {
+	n, err := countChunks(stream.Recv)
+	if err != nil {
+		return err
+	}
+	return stream.SendAndClose(&pb.Size{Size: n})
+}
 
 // sendChunks sends size bytes in chunks.
 func sendChunks(size int64, send func(*pb.Chunk) error) error {
