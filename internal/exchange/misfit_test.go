@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -400,6 +402,35 @@ func TestStreamReadFromTheConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSilenceAfterALiveStream: the limit for what follows a response stands also
+// where the method that read a stream itself has answered before the reading
+// goroutine got to run again.
+func TestSilenceAfterALiveStream(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that it does
+	synctest.Test(t, func(t *testing.T) {
+		timeouts := testTimeouts
+		timeouts.Idle = 0 // the client is in no hurry
+		handler := &streamHandler{names: []string{"first"}, live: "first"}
+		handler.read = func(live io.Reader) error { _, err := io.Copy(io.Discard, live); return err }
+		c := converseWith(t, &Config{Timeouts: timeouts}, true, handler, "go/1", Pipelining, Refuse)
+		if err := c.client.Do(t.Context(), callWithStreams(t, "content")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(timeouts.Request + time.Second)
+		var limit *TimeoutError
+		select {
+		case err := <-c.served:
+			if !errors.As(err, &limit) || limit.Name != namePollRequest {
+				t.Errorf("the service ended with %v", err)
+			}
+			c.served <- nil
+		default:
+			t.Errorf("the service waits for longer than %s", timeouts.Request)
+		}
+		c.end()
+	})
 }
 
 // TestStreamThatCannotBeStored is refused by the service, and told by the

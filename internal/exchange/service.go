@@ -159,18 +159,14 @@ func (s *Service) gone(err error) {
 // answerBeside answers a request in a goroutine of its own, where this one has
 // to read on: for the method, or for a client that waits in a write.
 func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, request *wire.Request, message incoming, read chan error) (err error) {
-	if read == nil {
-		s.expect(0)
-	}
+	s.expect(0) // before the answer sets another limit
 	go func() {
 		err := ErrMethodGone // unless the method returns
 		defer func() { s.answered <- err }()
 		err = s.answer(ctx, invocation, request, message, func() {})
 	}()
 	if read != nil {
-		if err = <-read; err == nil {
-			s.expect(0)
-		}
+		err = <-read
 	}
 	if err == nil {
 		err = s.awaitLine()
