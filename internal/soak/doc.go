@@ -6,5 +6,6 @@
 //	go test ./internal/soak -run Faults -calls 1000000           as many as one likes
 //	go test ./internal/soak -run Faults -calls 1000 -seed 42     what a failure printed
 //	go test ./internal/soak -run Soak -timeout 0 -soak 10m       over TCP, for ten minutes
+//	go test ./internal/soak -run Soak -soak 1m -pairs 8 -tally f as many calls a minute, added up in the file f
 //	go test ./internal/soak -run Agents -agents 2000 -v          memory of idle agents, and their return
 package soak

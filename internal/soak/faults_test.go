@@ -54,7 +54,7 @@ func TestFaults(t *testing.T) {
 	seed := newSeed()
 	t.Logf("go test ./internal/soak -run %s -calls %d -seed %d", t.Name(), *calls, seed)
 	descriptors := countDescriptors()
-	number := 0
+	number, counts := 0, newLedger()
 	for _, mode := range []string{"listening", "polling"} {
 		for _, repeat := range []string{"", ", repeating"} {
 			number++
@@ -74,8 +74,9 @@ func TestFaults(t *testing.T) {
 				settled(t, l)
 				leftFiles(t, dir)
 				t.Log(l)
-				if ok := l.counts["ok"]; ok < *calls/4/10 {
-					t.Errorf("%d of %d calls succeeded: that shows nothing", ok, *calls/4)
+				counts.add(l)
+				if ok := l.counts["ok"]; ok < *calls/4*2/5 { // it is two thirds or more
+					t.Errorf("%d of %d calls succeeded: does a side wait for what never comes?", ok, *calls/4)
 				}
 			})
 		}
@@ -83,6 +84,7 @@ func TestFaults(t *testing.T) {
 	if after := countDescriptors(); after > descriptors {
 		t.Errorf("%d descriptors were open before, %d are after", descriptors, after)
 	}
+	tallyUp(t, seed, counts)
 }
 
 // settled reports what does not agree in a ledger.

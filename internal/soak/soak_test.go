@@ -14,7 +14,10 @@ import (
 	"github.com/halibut-go/halibut"
 )
 
-var soak = flag.Duration("soak", 0, "how long TestSoak makes calls; 0 skips it")
+var (
+	soak  = flag.Duration("soak", 0, "how long TestSoak makes calls; 0 skips it")
+	pairs = flag.Int("pairs", 1, "how many clients TestSoak has at once in each mode, each with a service of its own")
+)
 
 // loopback is TCP.
 type loopback struct{ net.Dialer }
@@ -70,7 +73,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("it runs for as long as -soak says, such as -soak 10m")
 	}
 	seed := newSeed()
-	t.Logf("go test ./internal/soak -run TestSoak -timeout 0 -soak %s -seed %d", *soak, seed)
+	t.Logf("go test ./internal/soak -run TestSoak -timeout 0 -soak %s -pairs %d -seed %d", *soak, *pairs, seed)
 	// The first round fills pools and caches, and is not measured.
 	round(t, seed, 0, min(*soak/10, 10*time.Second), nil)
 	before := measure()
@@ -94,19 +97,21 @@ func TestSoak(t *testing.T) {
 	if after.heap > before.heap+4<<20 {
 		t.Errorf("%d KiB of heap are left", (after.heap-before.heap)>>10)
 	}
+	tallyUp(t, seed, counts)
 }
 
-// round has a listening and a polling service called at the same time, from
-// fresh runtimes.
+// round has listening and polling services called at the same time, from fresh
+// runtimes.
 func round(t *testing.T, seed uint64, number int, duration time.Duration, counts *ledger) {
 	l, dir := newLedger(), t.TempDir()
 	end := time.Now().Add(duration)
 	var running sync.WaitGroup
 	connections := &recorded{network: new(loopback)}
-	for _, polling := range []bool{false, true} {
+	for i := range 2 * *pairs {
+		pair, polling := i/2, i%2 == 1
 		r := &run{
-			name: fmt.Sprintf("%d-%t", number, polling), polling: polling, repeat: number%2 == 0,
-			plan:    plan{seed: seed + uint64(number), pause: 20 * time.Millisecond, wait: 50 * time.Millisecond},
+			name: fmt.Sprintf("%d-%d-%t", number, pair, polling), polling: polling, repeat: (number+pair)%2 == 0,
+			plan:    plan{seed: seed + uint64(number) + uint64(pair)<<32, pause: 20 * time.Millisecond, wait: 50 * time.Millisecond},
 			tempDir: dir, network: connections, ledger: l, limits: impatient(),
 		}
 		r.start(t)
