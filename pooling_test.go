@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +191,34 @@ func TestPoolIdleConnections(t *testing.T) {
 		synctest.Wait()
 		if ended.value() != 5 {
 			t.Errorf("%d connections ended, want 5", ended.value())
+		}
+	})
+}
+
+// TestCallsAtTheIdleLimit come when the connections that they find are just given
+// up: each is made, and no method runs twice.
+func TestCallsAtTheIdleLimit(t *testing.T) {
+	services := new(halibut.Services)
+	var ran atomic.Int64
+	services.Handle("I", "Count", func(context.Context) error { ran.Add(1); return nil })
+	inBubble(t, func(t *testing.T, network *memnet.Network) {
+		p := setting{network: network, services: services, limits: halibut.Limits{PoolIdle: 10 * time.Second}}.listening(t)
+		c := p.client.Client(p.to, halibut.Retries(0))
+		const rounds, callers = 100, 3
+		for range rounds {
+			var calls sync.WaitGroup
+			for range callers {
+				calls.Go(func() {
+					if err := c.Call(t.Context(), "I", "Count", nil); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			calls.Wait()
+			time.Sleep(10 * time.Second)
+		}
+		if n := ran.Load(); n != rounds*callers {
+			t.Errorf("%d calls were made, and %d methods ran", rounds*callers, n)
 		}
 	})
 }

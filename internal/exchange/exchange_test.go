@@ -40,6 +40,13 @@ func converse(t *testing.T, polling bool, handler Handler, words ...string) *con
 
 func converseWith(t *testing.T, config *Config, polling bool, handler Handler, words ...string) *conversation {
 	t.Helper()
+	return converseThrough(t, func(c *memnet.Conn) Conn { return c }, config, polling, handler, words...)
+}
+
+// converseThrough has the side that dials use what through makes of its
+// connection.
+func converseThrough(t *testing.T, through func(*memnet.Conn) Conn, config *Config, polling bool, handler Handler, words ...string) *conversation {
+	t.Helper()
 	dialling, accepting := memnet.Pipe("dialler", "acceptor")
 	self := wire.Identity{Role: wire.RoleClient, Words: words}
 	if polling {
@@ -58,7 +65,7 @@ func converseWith(t *testing.T, config *Config, polling bool, handler Handler, w
 			accepted, acceptErr = opening.Admit(words)
 		}
 	})
-	dialled, err := Dial(dialling, &config.Reader, self)
+	dialled, err := Dial(through(dialling), &config.Reader, self)
 	accepts.Wait()
 	if err = errors.Join(err, acceptErr); err != nil {
 		t.Fatal(err)
