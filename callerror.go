@@ -96,9 +96,9 @@ func queueError(ctx context.Context, err error, sent bool) error {
 	switch {
 	case errors.Is(err, queue.ErrNotCollected):
 		e.Code = CodeQueueTimeout
-		e.Hint = "No polling service that may have the request was connected, or all of them were busy"
+		e.Hint = "No polling service that may have the request was connected, or all of them were busy, for as long as Limits.PickUp or PickUpWait allows"
 		if failed != nil && strings.HasPrefix(failed.Subscription, schemeQueue+"://") {
-			e.Hint = "Nobody serves the queue (Runtime.ServeQueue), or all who do were busy"
+			e.Hint = "Nobody serves the queue (Runtime.ServeQueue), or all who do were busy, for as long as Limits.PickUp or PickUpWait allows"
 		}
 	case errors.Is(err, queue.ErrFull):
 		e.Code = CodeLimit

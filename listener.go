@@ -162,7 +162,7 @@ func (s *server) enter(from netip.Prefix, conn net.Conn) bool {
 	}
 	s.leave()
 	if first {
-		s.rt.log.Warn("connections wait: too many of one address have not said who they are",
+		s.rt.log.Warn("connections wait: too many of one address have not said who they are (Limits.UnauthenticatedPerAddress)",
 			"limit", s.crowd.share, "from", from.String(), "addr", s.listener.Addr().String())
 	}
 	return false
@@ -175,7 +175,7 @@ func (s *server) logPause(limit int) {
 		return
 	}
 	s.paused = time.Now()
-	s.rt.log.Warn("accepting pauses: too many connections that have not said who they are",
+	s.rt.log.Warn("accepting pauses: too many connections that have not said who they are (Limits.Unauthenticated)",
 		"limit", limit, "addr", s.listener.Addr().String())
 }
 

@@ -126,7 +126,7 @@ func (rt *Runtime) callWaits(ctx context.Context) {
 	}
 	rt.peerCalls.mu.Unlock()
 	if !quiet {
-		rt.log.Warn("calls wait: too many of one peer run at once", "limit", cap(from.places.taken), "peer", *from.peer)
+		rt.log.Warn("calls wait: too many of one peer run at once (Limits.PeerCalls)", "limit", cap(from.places.taken), "peer", *from.peer)
 	}
 }
 

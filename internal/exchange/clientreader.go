@@ -56,6 +56,7 @@ func (c *Client) waiting() *Call {
 func (c *Client) parkError(err error) error {
 	c.mu.Lock()
 	state, call, nullSent := c.state, c.call, c.nullSent
+	proceeded := state == ready && !c.polling && c.lineDue == nil
 	c.mu.Unlock()
 	timeouts := c.config.Timeouts
 	switch state {
@@ -70,7 +71,11 @@ func (c *Client) parkError(err error) error {
 		}
 		return readError(err, "NEXT", timeouts.Control, nameRead)
 	}
-	err = readError(err, "the next call", timeouts.Idle, nameIdle)
+	limit, name := timeouts.Idle, nameIdle
+	if proceeded {
+		limit, name = timeouts.IdleProceeded, nameProceeded
+	}
+	err = readError(err, "the next call", limit, name)
 	var timeout *TimeoutError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -344,7 +344,7 @@ func TestEagerNextKeepsTheConnectionLonger(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if err := <-c.clientEnd; !errors.Is(err, ErrIdle) || time.Since(start) != testTimeouts.IdleProceeded {
+		if err := <-c.clientEnd; !errors.Is(err, ErrIdle) || time.Since(start) != testTimeouts.IdleProceeded || !strings.Contains(err.Error(), "3m0s while waiting for the next call (Limits.PoolIdleProceeded)") {
 			t.Errorf("the idle connection ended with %v after %s", err, time.Since(start))
 		}
 		<-c.served

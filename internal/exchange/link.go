@@ -288,6 +288,7 @@ const (
 	nameResponse    = "Limits.Response"
 	nameCall        = "ResponseWait"
 	nameIdle        = "Limits.PoolIdle"
+	nameProceeded   = "Limits.PoolIdleProceeded"
 	nameNextRequest = "Limits.NextRequest"
 	namePollRequest = "Limits.PollRequest"
 )
