@@ -30,6 +30,7 @@ type call struct {
 	exchange        exchange.Call
 	roomParams      [paramsRoom]byte // for the params of most calls
 	encoded         bool             // once already
+	streamTo        *streamTo        // nil without WithStreamTo
 
 	// What the response came to. It is written in the connection's reading
 	// goroutine, which the call waits for.
@@ -44,9 +45,35 @@ func (c *call) newActivity() {
 	c.activity[8] = c.activity[8]&0x3f | 0x80
 }
 
+// run makes the call within the interceptors.
+func (c *call) run(ctx context.Context) error {
+	c.newActivity()
+	client := c.client
+	interceptors := client.rt.options.Intercept
+	if len(interceptors) == 0 {
+		return c.make(ctx)
+	}
+	c.info = &CallInfo{
+		Side: ClientSide, Endpoint: client.to, Service: c.service, Method: c.method,
+		ID: c.activity.String(), Idempotent: IsIdempotent(ctx), Metadata: client.metadata(ctx),
+	}
+	c.info.Deadline, _ = ctx.Deadline()
+	return intercept(ctx, interceptors, c.info, func(ctx context.Context) error {
+		c.info.Try++
+		return c.make(ctx)
+	})
+}
+
 // make makes the call once: one request, on as many connections as it takes to
 // send it.
 func (c *call) make(ctx context.Context) error {
+	if c.streamTo != nil {
+		return c.makeTo(ctx)
+	}
+	return c.makeOnce(ctx)
+}
+
+func (c *call) makeOnce(ctx context.Context) error {
 	rt := c.client.rt
 	err := rt.enter(&rt.work)
 	if err != nil {
@@ -74,7 +101,7 @@ func (c *call) make(ctx context.Context) error {
 	if err != nil {
 		return c.fail(err)
 	}
-	return c.outcome()
+	return c.outcome(ctx)
 }
 
 // paramsRoom is as much as the arguments of most calls take.
@@ -170,10 +197,13 @@ func (c *call) Receive(response *wire.Response) {
 	if response.Error == nil && c.result != nil {
 		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
 	}
+	if response.Error != nil || c.decodeErr != nil {
+		c.exchange.StreamTo = nil
+	}
 }
 
 // outcome is what a call came to that got a response.
-func (c *call) outcome() error {
+func (c *call) outcome(ctx context.Context) error {
 	switch {
 	case c.response.Error != nil:
 		c.response.Streams.CloseAll()
@@ -184,6 +214,10 @@ func (c *call) outcome() error {
 			Code: valueCode(c.decodeErr), Outcome: Ran, Phase: PhaseReceiving,
 			Message: "the method ran, and its result does not fit: " + c.decodeErr.Error(), cause: c.decodeErr,
 		})
+	case c.streamTo != nil:
+		if err := c.writeStream(ctx); err != nil {
+			return c.fail(err)
+		}
 	case c.result == nil:
 		c.response.Streams.CloseAll()
 	}
@@ -255,6 +289,9 @@ func (c *call) tryListening(ctx context.Context) error {
 		c.exchange = exchange.Call{
 			Request: c.request, Receiver: c, Response: c.responseWait(ctx),
 			Together: c.client.options.together, EagerNext: c.client.options.eagerNext,
+		}
+		if c.streamTo != nil {
+			c.exchange.StreamTo = c.streamTo
 		}
 		err = conn.Do(ctx, &c.exchange)
 		if err == nil {
@@ -331,11 +368,15 @@ func (c *call) toQueue(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
-	response, err := q.Send(waiting, c.request, queue.SendOptions{
+	options := queue.SendOptions{
 		PickUp:   c.limits.PickUp,
 		Response: c.responseWait(ctx),
 		Pins:     c.client.pins,
-	})
+	}
+	if c.streamTo != nil {
+		options.StreamTo = c.streamTo
+	}
+	response, err := q.Send(waiting, c.request, options)
 	if err != nil {
 		return queueError(waiting, err, true)
 	}

@@ -141,20 +141,10 @@ func (c *Client) Endpoint() Endpoint { return c.to }
 // context of the service's method if the service is written in Go.
 func (c *Client) Call(ctx context.Context, service, method string, result any, args ...any) error {
 	call := &call{client: c, service: service, method: method, result: result, args: args}
-	call.newActivity()
-	interceptors := c.rt.options.Intercept
-	if len(interceptors) == 0 {
-		return call.make(ctx)
+	if to := streamToOf(ctx); to != nil {
+		return call.runTo(ctx, to)
 	}
-	call.info = &CallInfo{
-		Side: ClientSide, Endpoint: c.to, Service: service, Method: method,
-		ID: call.activity.String(), Idempotent: IsIdempotent(ctx), Metadata: c.metadata(ctx),
-	}
-	call.info.Deadline, _ = ctx.Deadline()
-	return intercept(ctx, interceptors, call.info, func(ctx context.Context) error {
-		call.info.Try++
-		return call.make(ctx)
-	})
+	return call.run(ctx)
 }
 
 // metadata is what the client's option and the context say, in a map of the

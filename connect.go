@@ -156,7 +156,11 @@ func lasting(err error) bool {
 		mismatch    *unexpectedCertificateError
 		certificate *mutualtls.CertificateError
 		proxy       *dial.ProxyError
+		writer      *wire.WriterError
 	)
+	if errors.As(err, &writer) { // which may wrap anything
+		return true
+	}
 	if errors.Is(err, exchange.ErrRefused) {
 		return false // another connection may lead to the peer's successor
 	}

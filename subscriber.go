@@ -275,14 +275,15 @@ func (s *subscriber) arm() {
 func (s *subscriber) pass(delivery queue.Delivery) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
-	waiting := delivery.Context()
+	waiting, options := delivery.Context(), delivery.Options()
 	p := passings.Get().(*passing)
 	p.Delivery = delivery
 	p.call = exchange.Call{
 		Request:  delivery.Request(),
 		Receiver: p,
 		Untyped:  true, // the types are known where the response goes to
-		Response: delivery.Options().Response,
+		Response: options.Response,
+		StreamTo: options.StreamTo,
 	}
 	if _, ok := waiting.Deadline(); ok {
 		p.call.Response = -1

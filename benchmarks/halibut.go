@@ -27,6 +27,17 @@ var (
 	pollingAwaited   = peer{"Halibut, polling, as with .NET", func(n *network) (session, error) { return openPolling(n, 1, true) }}
 )
 
+// keeping is Halibut with downloads that are kept before they are read.
+func keeping(p peer) peer {
+	return peer{p.name + ", kept in a file", func(n *network) (session, error) {
+		s, err := p.open(n)
+		if err == nil {
+			s.(*halibutSession).kept = true
+		}
+		return s, err
+	}}
+}
+
 const (
 	echoContract = "IEcho"
 	subscription = "poll://benchmark"
@@ -36,6 +47,7 @@ type halibutSession struct {
 	client, service *halibut.Runtime
 	calls           *halibut.Client
 	stop            func()
+	kept            bool         // downloads are kept, in a file that is, before they are read
 	listener        net.Listener // where Serve does not own it
 	running         sync.WaitGroup
 }
@@ -190,6 +202,17 @@ func (s *halibutSession) upload(ctx context.Context, size int64) error {
 }
 
 func (s *halibutSession) download(ctx context.Context, size int64) error {
+	if s.kept {
+		return s.downloadKept(ctx, size)
+	}
+	stream, err := halibut.Call[*halibut.DataStream](halibut.WithStreamTo(ctx, io.Discard), s.calls, echoContract, "Download", size)
+	if err != nil {
+		return err
+	}
+	return came(int(stream.Size()), int(size), "bytes")
+}
+
+func (s *halibutSession) downloadKept(ctx context.Context, size int64) error {
 	stream, err := halibut.Call[*halibut.DataStream](ctx, s.calls, echoContract, "Download", size)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 )
 
@@ -68,9 +69,10 @@ func (s *suite) comparisons() []comparison {
 		}
 	}
 	streamers := []peer{rawTLS, listening, polling(1), grpcGo, connectGo, drpcGo}
+	downloaders := slices.Insert(slices.Clone(streamers), 3, keeping(listening), keeping(polling(1)))
 	cases = append(cases,
 		comparison{Key: "upload", Title: "64 MiB to the service, beside io.Copy over TLS", peers: streamers, prepare: streamed(streamSize, streamer.upload)},
-		comparison{Key: "download", Title: "64 MiB from the service, beside io.Copy over TLS", peers: streamers, prepare: streamed(streamSize, streamer.download)},
+		comparison{Key: "download", Title: "64 MiB from the service, beside io.Copy over TLS", peers: downloaders, prepare: streamed(streamSize, streamer.download)},
 		comparison{Key: "connect", Title: "New connection and first call, beside a bare handshake", peers: all, prepare: connected(either(s.short, 20, 5))},
 		comparison{
 			Key: "link", Title: "One call after another over a link of 20 ms there and back", network: s.network.slow(linkDelay / 2),

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -82,6 +83,13 @@ type SendOptions struct {
 	// of either kind. Empty: any peer that was admitted to the subscription.
 	// The slice must not be changed while Send runs.
 	Pins []string
+
+	// StreamTo, if not nil, is where the collector may write the bytes of the
+	// response's one data stream while they come; who sends looks whether it did
+	// (wire.Streams.Deliver). A queue that other nodes share does not carry it,
+	// and a collector may keep the stream as any other. The collector may still
+	// write to it when Send has returned with an error.
+	StreamTo io.Writer
 }
 
 // Stats is the state of a queue at one moment.

@@ -318,7 +318,9 @@ func (d *DataStream) Close() error {
 	c.mu.Lock()
 	spool, live, release := c.spool, c.live, c.release
 	c.spool, c.live, c.open, c.release = nil, nil, nil, nil
-	c.err = errClosed
+	if c.err != errDelivered {
+		c.err = errClosed
+	}
 	c.mu.Unlock()
 	if spool != nil {
 		c.cleanup.Stop()

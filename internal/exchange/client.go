@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"time"
 
@@ -64,6 +65,13 @@ type Call struct {
 	// Response stands in for the limit for the response's first byte; zero
 	// leaves it as configured, negative is none.
 	Response time.Duration
+	// StreamTo, if not nil, is given the bytes of the response's one data stream
+	// while they come, in the goroutine that reads the connection, in place of
+	// keeping them. A Receiver that knows the types may set it to nil when it has
+	// the response. It stays unused where the response has none or several, or,
+	// for an Untyped call, something else that looks like one: those of a typed
+	// call are read over then, those of an untyped one are kept.
+	StreamTo io.Writer
 
 	received  bool  // the response's document was read
 	answered  bool  // and its streams

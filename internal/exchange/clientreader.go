@@ -174,15 +174,19 @@ func (c *Client) receive(call *Call) error {
 	call.received = true
 	call.Receiver.Receive(response)
 	if call.Untyped {
-		err = message.readAll()
+		err = message.readAll(call.StreamTo)
 	} else {
-		err = message.readBound()
+		err = message.readBound(call.StreamTo)
 		response.Result = wire.Raw{}
 		message.recycle()
 	}
 	if err != nil {
 		_ = response.Streams.CloseAll()
-		if !notKept(err) {
+		switch {
+		case notKept(err):
+		case writerFailed(err):
+			return err // whatever it is, it is not the connection's
+		default:
 			return readError(err, "the rest of a data stream", c.config.Timeouts.Read, nameRead)
 		}
 	}

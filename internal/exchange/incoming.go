@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -85,15 +86,27 @@ func (l *link) readMessage(id string, keep bool) (parsed wire.Message, in incomi
 
 // readBound reads the streams that decoded values hold, and those that say
 // they are streams. What else looks like one may follow, and is read over
-// where a control line is due.
-func (in *incoming) readBound() error {
+// where a control line is due. With a writer to the only stream goes there, and
+// several are read over.
+func (in *incoming) readBound(to io.Writer) error {
 	if in.streams == nil {
 		return nil
 	}
 	if err := in.streams.Expect(in.husks); err != nil {
 		return err
 	}
-	return in.reader.ReadStreams(in.streams)
+	if to == nil {
+		return in.reader.ReadStreams(in.streams)
+	}
+	if in.streams.Len() > 1 {
+		to = io.Discard
+	}
+	for in.streams.Pending() > 0 {
+		if _, err := in.reader.CopyFrame(in.streams, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readBoundBut reads the streams as readBound does, all but the one that a
@@ -128,8 +141,9 @@ func (in *incoming) readBoundBut(stream *wire.DataStream, done func(error)) (liv
 }
 
 // readAll reads every stream that may be one, for a receiver that does not
-// know the types: what has not come when the control line does was none.
-func (in *incoming) readAll() error {
+// know the types: what has not come when the control line does was none. With a
+// writer to a stream goes there that is the only one that may be.
+func (in *incoming) readAll(to io.Writer) error {
 	if in.streams == nil {
 		return nil
 	}
@@ -142,17 +156,22 @@ func (in *incoming) readAll() error {
 			certain++
 		}
 	}
-	if certain == len(in.husks) {
+	if in.streams.Len() > 1 {
+		to = nil
+	}
+	if certain == len(in.husks) && to == nil {
 		return in.reader.ReadStreams(in.streams)
 	}
 	var kept error
 	for in.streams.Pending() > 0 {
-		if line, err := in.lineFollows(); err != nil {
-			return err
-		} else if line {
-			break
+		if certain < len(in.husks) {
+			if line, err := in.lineFollows(); err != nil {
+				return err
+			} else if line {
+				break
+			}
 		}
-		_, err := in.reader.ReadFrame(in.streams)
+		err := in.readFrame(to)
 		if err != nil && !notKept(err) {
 			return err
 		}
@@ -162,6 +181,16 @@ func (in *incoming) readAll() error {
 		return err
 	}
 	return kept
+}
+
+// readFrame reads the next stream, and keeps it unless there is a writer for it.
+func (in *incoming) readFrame(to io.Writer) (err error) {
+	if to != nil {
+		_, err = in.reader.CopyFrame(in.streams, to)
+	} else {
+		_, err = in.reader.ReadFrame(in.streams)
+	}
+	return err
 }
 
 func (in *incoming) lineFollows() (bool, error) {
@@ -190,12 +219,22 @@ func (in *incoming) forget() error {
 	return nil
 }
 
-// notKept reports whether err says only that a stream could not be stored: the
-// conversation can go on then.
+// notKept reports whether err says only that a stream could not be stored, or
+// written: the conversation can go on then.
 func notKept(err error) bool {
 	if err == nil {
 		return false
 	}
+	var writer *wire.WriterError
+	if errors.As(err, &writer) { // before what its writer may have returned
+		return writer.InStep
+	}
 	var spool *wire.SpoolError
 	return errors.As(err, &spool)
+}
+
+// writerFailed reports whether err is that of a writer, whatever it means.
+func writerFailed(err error) bool {
+	var writer *wire.WriterError
+	return errors.As(err, &writer)
 }

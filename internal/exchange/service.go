@@ -204,7 +204,7 @@ func (s *Service) readStreams(message *incoming, invocation Invocation) (read ch
 	if stream := invocation.Live(); stream != nil {
 		read, err = readLive(message, stream)
 	} else {
-		err = message.readBound()
+		err = message.readBound(nil)
 	}
 	if notKept(err) {
 		invocation.Refuse(err)

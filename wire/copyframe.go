@@ -1,0 +1,179 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/google/uuid"
+)
+
+var errDelivered = errors.New("the data stream was written to the writer that the call was given: its bytes are there and nowhere else")
+
+// A WriterError says that a writer for which a data stream was meant failed.
+type WriterError struct {
+	// ID is the stream.
+	ID uuid.UUID
+	// Written of Size bytes were taken before.
+	Written, Size int64
+	// InStep: the rest of the stream was read over, so that the connection can
+	// go on. Otherwise it has to be closed.
+	InStep bool
+	// Err is the writer's.
+	Err error
+}
+
+func (e *WriterError) Error() string {
+	return fmt.Sprintf("writing data stream %s: stopped after %d of %d bytes: %v", e.ID, e.Written, e.Size, e.Err)
+}
+
+func (e *WriterError) Unwrap() error { return e.Err }
+
+// skipLimit is up to which length the rest of a stream that nobody takes is read
+// over, to keep the connection. A new connection costs less than more of it.
+const skipLimit = 1 << 20
+
+// CopyFrame reads the next frame that is wanted and writes its bytes to w as they
+// come, in place of keeping them. What it returns has its size and cannot be
+// opened. The writes are of up to 128 KiB; what comes in small pieces is not
+// held back. When w fails the error is a *WriterError.
+func (r *Reader) CopyFrame(s *Streams, w io.Writer) (*DataStream, error) {
+	i, h, err := r.nextFrame(s)
+	if err != nil {
+		return nil, err
+	}
+	s.arrive(i)
+	ds := s.list[i].stream
+	if err := r.copyFrame(h, w); err != nil {
+		ds.content.fail(err)
+		return nil, err
+	}
+	ds.content.fail(errDelivered)
+	return ds, nil
+}
+
+func (r *Reader) copyFrame(h frameHeader, w io.Writer) error {
+	meter := progressMeter{report: r.opts.Receiving, size: h.length}
+	got, failed, err := r.copyOut(w, 0, h.length, &meter)
+	if err != nil {
+		return h.cut(got, err)
+	}
+	if failed == nil {
+		if err := r.readFrameTrailer(h); err != nil {
+			return err
+		}
+		meter.finish()
+		return nil
+	}
+	failed.ID = h.id
+	if h.length-got > skipLimit {
+		return failed
+	}
+	if skipped, err := r.skip(h.length - got); err != nil {
+		return h.cut(got+skipped, err)
+	}
+	if err := r.readFrameTrailer(h); err != nil {
+		return err
+	}
+	failed.InStep = true
+	return failed
+}
+
+// smallPiece is what is written at once because more may take long to come. What
+// comes faster comes in whole records of TLS.
+const smallPiece = 4 << 10
+
+// copyOut moves bytes from the connection to w, from the got-th to the size-th.
+// failed is the *WriterError of w; err is the connection's. It reads past the
+// Reader's own buffer, which takes room for a whole record at least.
+func (r *Reader) copyOut(w io.Writer, got, size int64, meter *progressMeter) (_ int64, failed *WriterError, err error) {
+	buf := copyBuffers.Get().(*copyBuffer)
+	defer copyBuffers.Put(buf)
+	written, have := got, 0
+	for idle := 0; got < size; {
+		n, err := r.Read(buf[have:min(int64(len(buf)), int64(have)+size-got)])
+		have += n
+		got += int64(n)
+		if idle++; n > 0 {
+			idle = 0
+		}
+		if err == nil && idle == 100 {
+			err = io.ErrNoProgress
+		}
+		if err == nil && n >= smallPiece && got < size && len(buf)-have >= readerBuffer {
+			continue
+		}
+		taken, writeErr := writeAll(w, buf[:have])
+		written, have = written+int64(taken), 0
+		if writeErr != nil {
+			return got, &WriterError{Written: written, Size: size, Err: writeErr}, nil
+		}
+		if err != nil && got < size {
+			return got, nil, err
+		}
+		meter.advance(got)
+	}
+	return got, nil, nil
+}
+
+// writeAll writes p, and holds w to the contract of io.Writer.
+func writeAll(w io.Writer, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := w.Write(p)
+	switch {
+	case n < 0 || n > len(p):
+		return 0, fmt.Errorf("a Write of %d bytes says that it has written %d", len(p), n)
+	case err == nil && n < len(p):
+		err = io.ErrShortWrite
+	}
+	return n, err
+}
+
+// Deliver writes the one stream of a received message to w, unless CopyFrame has
+// done so, and closes it. A failure of w is a *WriterError.
+func (s *Streams) Deliver(ctx context.Context, w io.Writer) error {
+	if n := s.Len(); n != 1 {
+		return fmt.Errorf("the message has %d data streams, and one can be written", n)
+	}
+	d := s.list[0].stream
+	if d.content.delivered() {
+		return nil
+	}
+	if err := d.copyTo(&deliverer{ctx, w, d, 0}); err != nil {
+		return err
+	}
+	err := d.Close()
+	d.content.mu.Lock()
+	defer d.content.mu.Unlock()
+	d.content.err = errDelivered
+	return err
+}
+
+func (c *content) delivered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == errDelivered
+}
+
+// deliverer tells a failure of the writer from others.
+type deliverer struct {
+	ctx     context.Context
+	w       io.Writer
+	stream  *DataStream
+	written int64
+}
+
+func (d *deliverer) Write(p []byte) (int, error) {
+	if d.ctx.Err() != nil {
+		return 0, context.Cause(d.ctx)
+	}
+	n, err := writeAll(d.w, p)
+	d.written += int64(n)
+	if err != nil {
+		err = &WriterError{ID: d.stream.id, Written: d.written, Size: d.stream.Size(), InStep: true, Err: err}
+	}
+	return n, err
+}
