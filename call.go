@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -25,11 +26,10 @@ type call struct {
 	activity        uuid.UUID // the same over all tries
 	info            *CallInfo // nil without interceptors
 	limits          CallLimits
-	request         *wire.Request
+	request         *wire.Request // of the try that was made last
 	roomRequest     wire.Request
 	exchange        exchange.Call
 	roomParams      [paramsRoom]byte // for the params of most calls
-	encoded         bool             // once already
 	streamTo        *streamTo        // nil without WithStreamTo
 
 	// What the response came to. It is written in the connection's reading
@@ -111,10 +111,11 @@ func (c *call) encode(ctx context.Context) error {
 	c.response, c.decodeErr = nil, nil
 	// Whoever collected the last try may still read that one's request.
 	room := c.roomParams[:0]
-	if c.request = &c.roomRequest; c.encoded {
+	if c.request == nil {
+		c.request = &c.roomRequest
+	} else {
 		c.request, room = new(wire.Request), nil
 	}
-	c.encoded = true
 	*c.request = wire.Request{
 		ID:         requestID(c.service, c.method, c.client.calls.Add(1), c.activity),
 		ActivityID: c.activity,
@@ -197,9 +198,14 @@ func (c *call) Receive(response *wire.Response) {
 	if response.Error == nil && c.result != nil {
 		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
 	}
-	if response.Error != nil || c.decodeErr != nil {
-		c.exchange.StreamTo = nil
+}
+
+// StreamTo implements [exchange.Receiver].
+func (c *call) StreamTo() io.Writer {
+	if c.streamTo == nil || c.response.Error != nil || c.decodeErr != nil {
+		return nil
 	}
+	return c.streamTo
 }
 
 // outcome is what a call came to that got a response.
@@ -289,9 +295,6 @@ func (c *call) tryListening(ctx context.Context) error {
 		c.exchange = exchange.Call{
 			Request: c.request, Receiver: c, Response: c.responseWait(ctx),
 			Together: c.client.options.together, EagerNext: c.client.options.eagerNext,
-		}
-		if c.streamTo != nil {
-			c.exchange.StreamTo = c.streamTo
 		}
 		err = conn.Do(ctx, &c.exchange)
 		if err == nil {

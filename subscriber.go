@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -275,15 +276,14 @@ func (s *subscriber) arm() {
 func (s *subscriber) pass(delivery queue.Delivery) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
-	waiting, options := delivery.Context(), delivery.Options()
+	waiting := delivery.Context()
 	p := passings.Get().(*passing)
 	p.Delivery = delivery
 	p.call = exchange.Call{
 		Request:  delivery.Request(),
 		Receiver: p,
 		Untyped:  true, // the types are known where the response goes to
-		Response: options.Response,
-		StreamTo: options.StreamTo,
+		Response: delivery.Options().Response,
 	}
 	if _, ok := waiting.Deadline(); ok {
 		p.call.Response = -1
@@ -351,6 +351,9 @@ var passings = sync.Pool{New: func() any { return new(passing) }}
 
 // Receive implements [exchange.Receiver].
 func (p *passing) Receive(*wire.Response) {}
+
+// StreamTo implements [exchange.Receiver].
+func (p *passing) StreamTo() io.Writer { return p.Options().StreamTo }
 
 // Complete implements [exchange.Receiver].
 func (p *passing) Complete(response *wire.Response) {

@@ -22,7 +22,7 @@ type call struct {
 	stage    Stage
 	holder   *delivery // the collector that has it, or had it when it was over
 	returned error     // why the last collector gave it back
-	returner Peer      // who that was
+	returner *delivery // whose that was
 	over     bool
 	response *wire.Response
 	err      error
@@ -59,10 +59,13 @@ func (c *call) giveUp() error {
 
 // peer is who holds the request, or held it last.
 func (c *call) peer() Peer {
-	if c.holder == nil {
-		return c.returner
+	switch {
+	case c.holder != nil:
+		return c.holder.peer
+	case c.returner != nil:
+		return c.returner.peer
 	}
-	return c.holder.peer
+	return Peer{}
 }
 
 func (c *call) failure(err error) *Error {

@@ -128,7 +128,7 @@ func (d *delivery) giveBack(err error) {
 		return
 	}
 	if err != nil {
-		c.returned, c.returner = err, d.peer
+		c.returned, c.returner = err, d
 	}
 	c.stage = Collected
 	switch {

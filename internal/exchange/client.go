@@ -65,13 +65,6 @@ type Call struct {
 	// Response stands in for the limit for the response's first byte; zero
 	// leaves it as configured, negative is none.
 	Response time.Duration
-	// StreamTo, if not nil, is given the bytes of the response's one data stream
-	// while they come, in the goroutine that reads the connection, in place of
-	// keeping them. A Receiver that knows the types may set it to nil when it has
-	// the response. It stays unused where the response has none or several, or,
-	// for an Untyped call, something else that looks like one: those of a typed
-	// call are read over then, those of an untyped one are kept.
-	StreamTo io.Writer
 
 	received  bool  // the response's document was read
 	answered  bool  // and its streams
@@ -88,6 +81,12 @@ type Receiver interface {
 	// The Result of a response is gone when it returns, unless the call is
 	// Untyped.
 	Receive(*wire.Response)
+	// StreamTo is asked for after Receive. If it is not nil it is given the bytes
+	// of the response's one data stream while they come, in the goroutine of Do,
+	// in place of keeping them. It stays unused where the response has several,
+	// or, for an Untyped call, something else that looks like one: those of a
+	// typed call are read over then, those of an untyped one are kept.
+	StreamTo() io.Writer
 	// Complete runs after Receive, when the streams of the response are there
 	// too, all of them: for those who hand the response on before Do has
 	// returned.

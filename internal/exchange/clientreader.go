@@ -173,10 +173,11 @@ func (c *Client) receive(call *Call) error {
 	}
 	call.received = true
 	call.Receiver.Receive(response)
+	to := call.Receiver.StreamTo()
 	if call.Untyped {
-		err = message.readAll(call.StreamTo)
+		err = message.readAll(to)
 	} else {
-		err = message.readBound(call.StreamTo)
+		err = message.readBound(to)
 		response.Result = wire.Raw{}
 		message.recycle()
 	}

@@ -132,6 +132,7 @@ func (r *received) Receive(response *wire.Response) {
 	defer r.mu.Unlock()
 	r.response = response
 }
+func (r *received) StreamTo() io.Writer     { return nil }
 func (r *received) Complete(*wire.Response) {}
 
 func (c *conversation) call(method string, change ...func(*Call)) error {

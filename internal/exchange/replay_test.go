@@ -161,6 +161,8 @@ type recordedReceiver struct {
 func (r *recordedReceiver) Started() bool           { return true }
 func (r *recordedReceiver) Complete(*wire.Response) {}
 
+func (r *recordedReceiver) StreamTo() io.Writer { return nil }
+
 func (r *recordedReceiver) Receive(response *wire.Response) {
 	r.response, r.result = response, bytes.Clone(response.Result.Data)
 	if r.typed {
