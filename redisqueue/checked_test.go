@@ -3,6 +3,7 @@ package redisqueue_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/halibut-go/halibut/redisqueue"
+	"github.com/halibut-go/halibut/wire"
 )
 
 // noted is what a store notes of content.
@@ -112,5 +114,81 @@ func TestCheckedStreamThatCannotBeOpened(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "holds no SHA-256") || !strings.Contains(err.Error(), id.String()) {
 			t.Errorf("%q: %v", sum, err)
 		}
+	}
+}
+
+// TestStoreChecked hands out as many bytes as a stream declares, or fails.
+func TestStoreChecked(t *testing.T) {
+	lost, full := errors.New("the disk was lost"), errors.New("the disk is full")
+	all := func(got *strings.Builder) func(io.Reader) error {
+		return func(r io.Reader) error { _, err := io.Copy(got, r); return err }
+	}
+	for name, test := range map[string]struct {
+		declared string
+		source   io.Reader
+		write    func(*strings.Builder) func(io.Reader) error // nil: of all
+		want     func(error) bool                             // nil: no error
+	}{
+		"as declared":  {"content", strings.NewReader("content"), nil, nil},
+		"byte by byte": {"content", iotest.OneByteReader(strings.NewReader("content")), nil, nil},
+		"with its end": {"content", iotest.DataErrReader(strings.NewReader("content")), nil, nil},
+		"nothing":      {"", strings.NewReader(""), nil, nil},
+		"nothing that nobody reads": {"", strings.NewReader(""), func(*strings.Builder) func(io.Reader) error {
+			return func(io.Reader) error { return nil }
+		}, nil},
+		"without the end": {"content", strings.NewReader("content"), func(got *strings.Builder) func(io.Reader) error {
+			return func(r io.Reader) error { _, err := io.CopyN(got, r, 7); return err }
+		}, nil},
+		"too short": {"content", strings.NewReader("conten"), nil, wrongLength(7, 6)},
+		"too long":  {"content", strings.NewReader("content..."), nil, wrongLength(7, 8)},
+		"too long for somebody who hides it": {"content", strings.NewReader("content..."), func(got *strings.Builder) func(io.Reader) error {
+			return func(r io.Reader) error { _, _ = io.Copy(got, r); return full }
+		}, wrongLength(7, 8)},
+		"lost": {"content", io.MultiReader(strings.NewReader("con"), iotest.ErrReader(lost)), nil, func(err error) bool { return errors.Is(err, lost) }},
+		"no room": {"content", strings.NewReader("content"), func(*strings.Builder) func(io.Reader) error {
+			return func(io.Reader) error { return full }
+		}, func(err error) bool { return errors.Is(err, full) }},
+		"read in part": {"content", strings.NewReader("content"), func(got *strings.Builder) func(io.Reader) error {
+			return func(r io.Reader) error { _, err := io.CopyN(got, r, 3); return err }
+		}, func(err error) bool {
+			return err != nil && strings.Contains(err.Error(), "of its 7 bytes 4 were not stored")
+		}},
+		"something where nothing was declared": {"", strings.NewReader("x"), func(*strings.Builder) func(io.Reader) error {
+			return func(io.Reader) error { return nil }
+		}, wrongLength(0, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got strings.Builder
+			write := all(&got)
+			if test.write != nil {
+				write = test.write(&got)
+			}
+			closed := &closing{Reader: test.source}
+			stream := wire.StreamFunc(int64(len(test.declared)), func() (io.ReadCloser, error) { return closed, nil })
+			stored, err := redisqueue.StoreChecked(t.Context(), stream, write)
+			switch {
+			case !closed.closed:
+				t.Error("the stream was not closed")
+			case test.want == nil && (err != nil || got.String() != test.declared || stored != noted(test.declared)):
+				t.Errorf("%q, %+v, %v", got.String(), stored, err)
+			case test.want != nil && (!test.want(err) || test.declared != "" && got.String() == test.declared):
+				t.Errorf("%q, %v", got.String(), err)
+			}
+		})
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := redisqueue.StoreChecked(ended, wire.StreamBytes([]byte("x")), all(new(strings.Builder))); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := redisqueue.StoreChecked(t.Context(), wire.StreamFunc(1, func() (io.ReadCloser, error) { return nil, lost }), nil); !errors.Is(err, lost) {
+		t.Error(err)
+	}
+}
+
+func wrongLength(declared, actual int64) func(error) bool {
+	return func(err error) bool {
+		var wrong *wire.StreamError
+		return errors.As(err, &wrong) && wrong.Sending && wrong.Declared == declared && wrong.Actual == actual && wrong.More == (actual > declared)
 	}
 }

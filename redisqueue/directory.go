@@ -2,10 +2,7 @@ package redisqueue
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -89,8 +86,11 @@ func (s *SharedDirectory) write(ctx context.Context, id uuid.UUID, stream *wire.
 			_ = s.root.Remove(part)
 		}
 	}()
-	digest := sha256.New()
-	if err := copyStream(ctx, io.MultiWriter(f, digest), stream); err != nil {
+	written, err = StoreChecked(ctx, stream, func(content io.Reader) error {
+		_, err := io.Copy(f, content)
+		return err
+	})
+	if err != nil {
 		return written, err
 	}
 	// Without this a crash of the file server could leave a file that is shorter
@@ -101,37 +101,7 @@ func (s *SharedDirectory) write(ctx context.Context, id uuid.UUID, stream *wire.
 	if err := f.Close(); err != nil {
 		return written, err
 	}
-	written = CheckedStream{Size: stream.Size(), SHA256: hex.EncodeToString(digest.Sum(nil))}
 	return written, s.root.Rename(part, name)
-}
-
-// copyStream copies exactly as many bytes as the stream has said.
-func copyStream(ctx context.Context, w io.Writer, stream *wire.DataStream) error {
-	r, err := stream.Open()
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(w, &contextReader{ctx, io.LimitReader(r, stream.Size()+1)})
-	if err = errors.Join(err, r.Close()); err != nil {
-		return err
-	}
-	if n != stream.Size() {
-		return &wire.StreamError{Sending: true, Declared: stream.Size(), Actual: n, More: n > stream.Size()}
-	}
-	return nil
-}
-
-// contextReader stops reading when its context ends.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // Load implements StreamStore.

@@ -45,7 +45,11 @@ func (s InlineStreams) Store(ctx context.Context, _ Message, streams *wire.Strea
 	kept := make(map[uuid.UUID][]byte, streams.Len())
 	for id, stream := range streams.All() {
 		var content bytes.Buffer
-		if err := copyStream(ctx, &content, stream); err != nil {
+		err := readExactly(ctx, stream, nil, func(r io.Reader) error {
+			_, err := content.ReadFrom(r)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		kept[id] = content.Bytes()

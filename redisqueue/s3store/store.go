@@ -5,12 +5,8 @@ package s3store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
 	"sync"
@@ -94,79 +90,19 @@ func (s *Store) Store(ctx context.Context, _ redisqueue.Message, streams *wire.S
 const partSize = 8 << 20
 
 // put uploads one stream. The object is there only when all of it is.
-func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (stored redisqueue.CheckedStream, err error) {
-	content, err := stream.Open()
-	if err != nil {
-		return stored, err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	source := &exactReader{ctx: ctx, r: content, left: stream.Size(), size: stream.Size(), digest: sha256.New()}
+func (s *Store) put(ctx context.Context, id uuid.UUID, stream *wire.DataStream) (redisqueue.CheckedStream, error) {
 	opts := minio.PutObjectOptions{ContentType: "application/octet-stream"}
 	if stream.Size() <= partSize*10_000 { // beyond it parts have to be larger
 		opts.PartSize = partSize
 	}
-	_, err = s.client.PutObject(ctx, s.bucket, s.name(id), source, stream.Size(), opts)
-	if source.err != nil {
-		err = source.err // which is why
-	}
-	if err == nil && source.left > 0 {
-		err = source.wrong(stream.Size()-source.left, false)
-	}
-	if err == nil {
-		err = source.end()
-	}
+	stored, err := redisqueue.StoreChecked(ctx, stream, func(content io.Reader) error {
+		_, err := s.client.PutObject(ctx, s.bucket, s.name(id), content, stream.Size(), opts)
+		return err
+	})
 	if err != nil {
 		s.remove(id)
-		return stored, err
 	}
-	return redisqueue.CheckedStream{Size: stream.Size(), SHA256: hex.EncodeToString(source.digest.Sum(nil))}, nil
-}
-
-// exactReader reads as many bytes as were declared, and says when there are
-// others.
-type exactReader struct {
-	ctx        context.Context
-	r          io.Reader
-	left, size int64
-	digest     hash.Hash
-	err        error
-}
-
-func (e *exactReader) Read(p []byte) (int, error) {
-	if err := e.ctx.Err(); err != nil {
-		e.err = err
-		return 0, err
-	}
-	if e.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
-	e.digest.Write(p[:n])
-	e.left -= int64(n)
-	switch {
-	case err == io.EOF && e.left > 0:
-		err = e.wrong(e.size-e.left, false)
-		e.err = err
-	case err != nil && err != io.EOF:
-		e.err = err
-	}
-	return n, err
-}
-
-// end checks that the source has no more.
-func (e *exactReader) end() error {
-	n, err := io.ReadFull(e.r, make([]byte, 1))
-	if n > 0 {
-		return e.wrong(e.size+1, true)
-	}
-	if err != io.EOF {
-		return err
-	}
-	return nil
-}
-
-func (e *exactReader) wrong(actual int64, more bool) error {
-	return &wire.StreamError{Sending: true, Declared: e.size, Actual: actual, More: more}
+	return stored, err
 }
 
 // maxMetadata caps what is read of a message's metadata.
