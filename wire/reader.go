@@ -7,6 +7,10 @@ import (
 	"sync"
 )
 
+// parkedRoom is how much a Reader without a buffer takes at once: most small
+// calls as a whole.
+const parkedRoom = 768
+
 // readerBuffer is the size of a reader's buffer: one TLS record.
 const readerBuffer = 16 << 10
 
@@ -38,8 +42,8 @@ type Reader struct {
 	opts *ReaderOptions
 	buf  *bufio.Reader // from readerBuffers; nil while parked
 
-	parked    [1]byte // the byte that ended Wait
-	hasParked bool
+	parked     []byte // what ended Wait and was not taken yet; in roomParked
+	roomParked [parkedRoom]byte
 
 	documents int64 // bytes of the Budget held for the last document
 }
@@ -54,15 +58,15 @@ func NewReader(src io.Reader, opts *ReaderOptions) *Reader {
 
 func (r *Reader) limits() *Limits { return &r.opts.Limits }
 
-// readerSource is the connection as the buffer sees it: a byte that Wait took
-// comes first.
+// readerSource is the connection as the buffer sees it: what Wait took comes
+// first.
 type readerSource Reader
 
 func (s *readerSource) Read(p []byte) (int, error) {
-	if s.hasParked && len(p) > 0 {
-		s.hasParked = false
-		p[0] = s.parked[0]
-		return 1, nil
+	if len(s.parked) > 0 {
+		n := copy(p, s.parked)
+		s.parked = s.parked[n:]
+		return n, nil
 	}
 	return s.src.Read(p)
 }
@@ -85,6 +89,9 @@ func (r *Reader) releaseBuffer() {
 
 // LineBuffered reports whether a whole line has come that was not consumed.
 func (r *Reader) LineBuffered() bool {
+	if bytes.IndexByte(r.parked, '\n') >= 0 {
+		return true
+	}
 	if r.buf == nil {
 		return false
 	}
@@ -94,10 +101,7 @@ func (r *Reader) LineBuffered() bool {
 
 // Buffered is the number of bytes that have come and were not consumed.
 func (r *Reader) Buffered() int {
-	n := 0
-	if r.hasParked {
-		n++
-	}
+	n := len(r.parked)
 	if r.buf != nil {
 		n += r.buf.Buffered()
 	}
@@ -105,7 +109,8 @@ func (r *Reader) Buffered() int {
 }
 
 // Wait returns when there is a byte to read. While it waits the Reader holds
-// no buffer, so an idle connection costs next to nothing. After an error such
+// no more than room for a small message, so an idle connection costs next to
+// nothing. After an error such
 // as a passed deadline it may be called again; nothing is lost.
 func (r *Reader) Wait() error {
 	if r.Buffered() > 0 {
@@ -113,9 +118,9 @@ func (r *Reader) Wait() error {
 	}
 	r.releaseBuffer()
 	for range 100 {
-		n, err := r.src.Read(r.parked[:])
-		if n == 1 {
-			r.hasParked = true
+		n, err := r.src.Read(r.roomParked[:])
+		if n > 0 {
+			r.parked = r.roomParked[:n]
 			return nil
 		}
 		if err != nil {
@@ -146,7 +151,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 // not close the connection. Bytes that were not consumed are lost.
 func (r *Reader) Close() error {
 	r.ReleaseDocument()
-	r.hasParked = false
+	r.parked = nil
 	r.releaseBuffer()
 	return nil
 }
