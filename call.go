@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,16 +27,40 @@ type call struct {
 	activity        uuid.UUID // the same over all tries
 	info            *CallInfo // nil without interceptors
 	limits          CallLimits
-	request         *wire.Request // of the try that was made last
-	roomRequest     wire.Request
+	request         *sentRequest // of the try that was made last
 	exchange        exchange.Call
-	roomParams      [paramsRoom]byte // for the params of most calls
-	streamTo        *streamTo        // nil without WithStreamTo
+	abandoned       bool      // a connection that failed may know the call still
+	streamTo        *streamTo // nil without WithStreamTo
 
 	// What the response came to. It is written in the connection's reading
 	// goroutine, which the call waits for.
-	response  *wire.Response
+	response  wire.Response
 	decodeErr error
+}
+
+// sentRequest is a request with room for the params of most calls.
+type sentRequest struct {
+	wire.Request
+	room [paramsRoom]byte
+	sent bool // somebody may still read it
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// recycle gives up a call that has succeeded. Its request goes with it unless it
+// was left to somebody else. An interceptor may have kept what makes the call.
+func (c *call) recycle() {
+	if c.abandoned || c.info != nil {
+		return
+	}
+	request := c.request
+	if request.sent {
+		request = nil
+	} else {
+		request.Request = wire.Request{}
+	}
+	*c = call{request: request}
+	calls.Put(c)
 }
 
 // newActivity makes the random id of the call.
@@ -108,15 +133,11 @@ func (c *call) makeOnce(ctx context.Context) error {
 const paramsRoom = 64
 
 func (c *call) encode(ctx context.Context) error {
-	c.response, c.decodeErr = nil, nil
-	// Whoever collected the last try may still read that one's request.
-	room := c.roomParams[:0]
-	if c.request == nil {
-		c.request = &c.roomRequest
-	} else {
-		c.request, room = new(wire.Request), nil
+	c.response, c.decodeErr = wire.Response{}, nil
+	if c.request == nil || c.request.sent || c.abandoned { // who had the last try may still read that one's request
+		c.request = new(sentRequest)
 	}
-	*c.request = wire.Request{
+	c.request.Request = wire.Request{
 		ID:         requestID(c.service, c.method, c.client.calls.Add(1), c.activity),
 		ActivityID: c.activity,
 		Endpoint:   c.client.wire,
@@ -124,7 +145,7 @@ func (c *call) encode(ctx context.Context) error {
 		Method:     c.method,
 		Call:       c.metadata(ctx),
 	}
-	params, err := c.client.codec.EncodeParams(room, &c.request.Streams, c.args)
+	params, err := c.client.codec.EncodeParams(c.request.room[:0], &c.request.Streams, c.args)
 	if err != nil {
 		return &Error{Code: valueCode(err), Outcome: NotSent, Message: "an argument cannot be sent: " + err.Error(), cause: err}
 	}
@@ -194,7 +215,7 @@ func (c *call) Complete(*wire.Response) {}
 
 // Receive takes the response in the connection's reading goroutine.
 func (c *call) Receive(response *wire.Response) {
-	c.response = response
+	c.response = *response
 	if response.Error == nil && c.result != nil {
 		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
 	}
@@ -292,15 +313,20 @@ func (c *call) tryListening(ctx context.Context) error {
 		if err != nil {
 			return c.poolError(ctx, err)
 		}
-		c.exchange = exchange.Call{
-			Request: c.request, Receiver: c, Response: c.responseWait(ctx),
+		made := &c.exchange
+		if c.abandoned {
+			made = new(exchange.Call)
+		}
+		*made = exchange.Call{
+			Request: &c.request.Request, Receiver: c, Response: c.responseWait(ctx),
 			Together: c.client.options.together, EagerNext: c.client.options.eagerNext,
 		}
-		err = conn.Do(ctx, &c.exchange)
+		err = conn.Do(ctx, made)
 		if err == nil {
 			rt.pool.Put(c.client.to, conn)
 			return nil
 		}
+		c.abandoned = true
 		if conn.Err() == nil {
 			rt.pool.Put(c.client.to, conn) // the call failed and the connection did not
 		} else {
@@ -371,6 +397,7 @@ func (c *call) toQueue(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
+	c.request.sent = true
 	options := queue.SendOptions{
 		PickUp:   c.limits.PickUp,
 		Response: c.responseWait(ctx),
@@ -379,7 +406,7 @@ func (c *call) toQueue(ctx context.Context) error {
 	if c.streamTo != nil {
 		options.StreamTo = c.streamTo
 	}
-	response, err := q.Send(waiting, c.request, options)
+	response, err := q.Send(waiting, &c.request.Request, options)
 	if err != nil {
 		return queueError(waiting, err, true)
 	}

@@ -140,11 +140,16 @@ func (c *Client) Endpoint() Endpoint { return c.to }
 // When ctx ends, the connection under the call is closed, which ends the
 // context of the service's method if the service is written in Go.
 func (c *Client) Call(ctx context.Context, service, method string, result any, args ...any) error {
-	call := &call{client: c, service: service, method: method, result: result, args: args}
+	call := calls.Get().(*call)
+	call.client, call.service, call.method, call.result, call.args = c, service, method, result, args
 	if to := streamToOf(ctx); to != nil {
 		return call.runTo(ctx, to)
 	}
-	return call.run(ctx)
+	err := call.run(ctx)
+	if err == nil {
+		call.recycle()
+	}
+	return err
 }
 
 // metadata is what the client's option and the context say, in a map of the

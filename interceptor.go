@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/halibut-go/halibut/wire"
 )
 
 // Side tells the two ends of a call apart.
@@ -69,8 +71,8 @@ func WithMetadata(ctx context.Context, metadata map[string]string) context.Conte
 // MetadataFromContext returns, in a service's method, what the caller sent as
 // metadata. It must not be changed.
 func MetadataFromContext(ctx context.Context) map[string]string {
-	if s, ok := ctx.Value(servedKey{}).(*servedContext); ok && s.inv.request.Call != nil {
-		return s.inv.request.Call.Metadata
+	if s, ok := ctx.Value(servedKey{}).(*servedContext); ok && s.call != nil {
+		return s.call.Metadata
 	}
 	return nil
 }
@@ -79,15 +81,18 @@ func MetadataFromContext(ctx context.Context) map[string]string {
 // same over all tries of it, for services that must not do a thing twice.
 func CallIDFromContext(ctx context.Context) (string, bool) {
 	if s, ok := ctx.Value(servedKey{}).(*servedContext); ok {
-		return s.inv.callID(), true
+		return s.callID(), true
 	}
 	return "", false
 }
 
-// servedContext is the context of a service's method.
+// servedContext is the context of a service's method. It may be kept for longer
+// than the request.
 type servedContext struct {
 	context.Context
-	inv *invocation
+	id       string // of the request
+	activity uuid.UUID
+	call     *wire.CallMetadata
 }
 
 type servedKey struct{}
@@ -101,9 +106,9 @@ func (c *servedContext) Value(key any) any {
 
 // callID is the call's activity, or the request's id where the caller sent
 // none.
-func (inv *invocation) callID() string {
-	if inv.request.ActivityID == uuid.Nil {
-		return inv.request.ID
+func (c *servedContext) callID() string {
+	if c.activity == uuid.Nil {
+		return c.id
 	}
-	return inv.request.ActivityID.String()
+	return c.activity.String()
 }

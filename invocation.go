@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"runtime/debug"
+	"sync"
 
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/wire"
@@ -28,7 +29,6 @@ type invocation struct {
 	places  *callPlaces
 	refused *wire.ServerError // the method is not run: this is the answer
 
-	context  servedContext
 	response wire.Response
 
 	// What most calls need is allocated with them.
@@ -37,10 +37,22 @@ type invocation struct {
 	roomResult [resultRoom]byte
 }
 
+var invocations = sync.Pool{New: func() any { return new(invocation) }}
+
+// Recycle implements [exchange.Invocation]. An interceptor may have kept what
+// runs the method.
+func (inv *invocation) Recycle() {
+	if len(inv.rt.options.Intercept) == 0 {
+		*inv = invocation{}
+		invocations.Put(inv)
+	}
+}
+
 // Prepare implements [exchange.Handler].
 func (h *handler) Prepare(ctx context.Context, request *wire.Request) exchange.Invocation {
 	rt := (*Runtime)(h)
-	inv := &invocation{rt: rt, codec: rt.codec, request: request, places: placesOf(ctx)}
+	inv := invocations.Get().(*invocation)
+	inv.rt, inv.codec, inv.request, inv.places = rt, rt.codec, request, placesOf(ctx)
 	panicked := inv.guard(func() error {
 		inv.refused = inv.resolve()
 		return nil
@@ -234,17 +246,16 @@ func (inv *invocation) serve(ctx context.Context) (result reflect.Value, failure
 		ctx, cancel = context.WithTimeout(ctx, call.Timeout)
 		defer cancel()
 	}
-	inv.context = servedContext{ctx, inv}
-	ctx = &inv.context
+	served := &servedContext{ctx, inv.request.ID, inv.request.ActivityID, inv.request.Call}
 	interceptors := inv.rt.options.Intercept
 	if len(interceptors) == 0 {
-		return inv.call(ctx)
+		return inv.call(served)
 	}
-	return inv.intercepted(ctx, interceptors)
+	return inv.intercepted(served, interceptors)
 }
 
 // intercepted runs the method within the interceptors.
-func (inv *invocation) intercepted(ctx context.Context, interceptors []Interceptor) (result reflect.Value, failure *wire.ServerError) {
+func (inv *invocation) intercepted(ctx *servedContext, interceptors []Interceptor) (result reflect.Value, failure *wire.ServerError) {
 	err := inv.guard(func() error {
 		return intercept(ctx, interceptors, inv.info(ctx), func(ctx context.Context) error {
 			if result, failure = inv.call(ctx); failure != nil {
@@ -269,10 +280,10 @@ type methodError struct{ failure *wire.ServerError }
 
 func (e *methodError) Error() string { return e.failure.Message }
 
-func (inv *invocation) info(ctx context.Context) *CallInfo {
+func (inv *invocation) info(ctx *servedContext) *CallInfo {
 	info := &CallInfo{
 		Side: ServiceSide, Service: inv.method.service, Method: inv.method.name,
-		ID: inv.callID(), Metadata: MetadataFromContext(ctx),
+		ID: ctx.callID(), Metadata: MetadataFromContext(ctx),
 	}
 	info.Peer, _ = PeerFromContext(ctx)
 	info.Deadline, _ = ctx.Deadline()

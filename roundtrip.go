@@ -30,7 +30,8 @@ func (c *call) tryRoundTrip(ctx context.Context) error {
 		bounds.Response = max(wait, 0)
 	}
 	counted := &countedConn{Conn: conn}
-	response, err := transport.RoundTrip(bound, counted, c.request, bounds)
+	c.request.sent = true
+	response, err := transport.RoundTrip(bound, counted, &c.request.Request, bounds)
 	if err == nil {
 		c.Receive(response)
 		return nil

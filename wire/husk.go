@@ -21,9 +21,10 @@ type Husk struct {
 	Repeated bool
 }
 
-// huskID is what stands between the name and the bytes of a husk's id: the
-// name's end, the length 16, the subtype.
-var huskID = []byte{0, 16, 0, 0, 0, subtypeGUID}
+// huskID is what stands between the name and the bytes of a husk's id, but for
+// the name's end: the length 16, the subtype. That end is left out because the
+// search goes by the first byte, and few are as frequent as 0.
+var huskID = []byte{16, 0, 0, 0, subtypeGUID}
 
 // Husks finds every sub-document of a validated document that is or may be a
 // data stream: a binary id of 16 bytes, an int64 length, and beside them
@@ -44,7 +45,7 @@ func mayHoldHusk(doc []byte) bool {
 		if i < 0 {
 			return false
 		}
-		if i >= 3 && doc[i-3] == byte(KindBinary) && doc[i-2]|0x20 == 'i' && doc[i-1]|0x20 == 'd' {
+		if i >= 4 && doc[i-4] == byte(KindBinary) && doc[i-3]|0x20 == 'i' && doc[i-2]|0x20 == 'd' && doc[i-1] == 0 {
 			return true
 		}
 		doc = doc[i+1:]

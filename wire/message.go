@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -22,13 +23,21 @@ type Message struct {
 // maxDepth caps the nesting of documents, the outermost being 1; 0 or less
 // means 100.
 func ParseMessage(doc []byte, maxDepth int) (Message, error) {
-	return ParseResponse(doc, maxDepth, "")
+	return new(MessageParser).Parse(doc, maxDepth, "")
 }
 
-// ParseResponse is ParseMessage where the response to the request with this id
-// is due: its id then is not copied. Whether it is that response, the caller
+// MessageParser parses messages one after another into the same memory. The zero
+// value is ready. It is for one goroutine at a time.
+type MessageParser struct {
+	request  Request
+	response Response
+}
+
+// Parse is [ParseMessage]. The Request or Response that it returns is overwritten
+// by the next Parse; their strings stay. id is that of the response that is due,
+// "" for none: it then is not copied. Whether it is that response, the caller
 // still has to see.
-func ParseResponse(doc []byte, maxDepth int, id string) (Message, error) {
+func (p *MessageParser) Parse(doc []byte, maxDepth int, id string) (Message, error) {
 	if err := bson.Validate(doc, maxDepth); err != nil {
 		return Message{}, fmt.Errorf("message: %w", err)
 	}
@@ -46,7 +55,7 @@ func ParseResponse(doc []byte, maxDepth int, id string) (Message, error) {
 	case body.Type != KindDocument:
 		return Message{}, fmt.Errorf("message: want a document or null, found %s", withArticle(body.Type))
 	}
-	return parseEnvelope(body, id)
+	return p.envelope(body, id)
 }
 
 // envelope is the members of a request and of a response together: which one
@@ -61,22 +70,22 @@ type envelope struct {
 	failure, result     Raw
 }
 
-func parseEnvelope(body Raw, dueID string) (Message, error) {
+func (p *MessageParser) envelope(body Raw, dueID string) (Message, error) {
 	e := envelope{due: dueID}
 	for it := body.Elements(); it.Next(); {
 		e.take(it.Name(), it.Value())
 	}
 	switch {
-	case e.kind == "Halibut.Transport.Protocol.RequestMessage":
-		return e.request()
-	case e.kind == "Halibut.Transport.Protocol.ResponseMessage":
-		return e.response()
+	case e.kind == requestName:
+		return e.request(&p.request)
+	case e.kind == responseName:
+		return e.response(&p.response)
 	case e.kind != "":
 		return Message{}, fmt.Errorf("message: it is a %.100q, neither a request nor a response", e.kind)
 	case e.isRequest && !e.isAnswer:
-		return e.request()
+		return e.request(&p.request)
 	case e.isAnswer && !e.isRequest:
-		return e.response()
+		return e.response(&p.response)
 	}
 	return Message{}, errors.New("message: its members are neither a request's nor a response's, and it has no $type")
 }
@@ -106,31 +115,33 @@ func (e *envelope) take(name []byte, v Raw) {
 	}
 }
 
+// The full names of the two messages, and what follows them in $type.
+const (
+	requestName  = "Halibut.Transport.Protocol.RequestMessage"
+	responseName = "Halibut.Transport.Protocol.ResponseMessage"
+	assembly     = ", Halibut"
+)
+
 // messageType is the full name in an envelope's $type. The two names that
 // occur cost no allocation.
 func messageType(v Raw) string {
 	if v.Type != KindString {
 		return ""
 	}
-	name := v.Text()
-	for i, c := range name {
-		if c == ',' {
-			name = name[:i]
-			break
-		}
+	switch name := v.Text(); string(name) {
+	case requestName + assembly:
+		return requestName
+	case responseName + assembly:
+		return responseName
+	default:
+		full, _, _ := bytes.Cut(name, []byte(","))
+		return string(full)
 	}
-	switch string(name) {
-	case "Halibut.Transport.Protocol.RequestMessage":
-		return "Halibut.Transport.Protocol.RequestMessage"
-	case "Halibut.Transport.Protocol.ResponseMessage":
-		return "Halibut.Transport.Protocol.ResponseMessage"
-	}
-	return string(name)
 }
 
-func (e *envelope) request() (Message, error) {
+func (e *envelope) request(r *Request) (Message, error) {
 	var m members
-	r := &Request{
+	*r = Request{
 		ID:      m.text("id", e.id),
 		Service: m.name("service", e.service),
 		Method:  m.name("method", e.method),
@@ -149,9 +160,9 @@ func (e *envelope) request() (Message, error) {
 	return Message{Request: r}, nil
 }
 
-func (e *envelope) response() (Message, error) {
+func (e *envelope) response(r *Response) (Message, error) {
 	var m members
-	r := &Response{ID: m.known("id", e.id, e.due), Result: e.result}
+	*r = Response{ID: m.known("id", e.id, e.due), Result: e.result}
 	if !e.failure.IsNull() && !m.wrong("error", e.failure, KindDocument) {
 		r.Error = m.serverError(e.failure)
 	}

@@ -12,8 +12,8 @@ import (
 
 // Names of the protocol's own types in $type.
 const (
-	requestType  = "Halibut.Transport.Protocol.RequestMessage, Halibut"
-	responseType = "Halibut.Transport.Protocol.ResponseMessage, Halibut"
+	requestType  = requestName + assembly
+	responseType = responseName + assembly
 )
 
 // Request is a call on its way to a service (wire protocol, section 3).

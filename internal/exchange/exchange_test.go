@@ -118,6 +118,7 @@ func (a *answering) Run(ctx context.Context) *wire.Response {
 
 func (a *answering) Live() *wire.DataStream { return nil }
 func (a *answering) Refuse(error)           {}
+func (a *answering) Recycle()               {}
 
 // received keeps what a call got.
 type received struct {

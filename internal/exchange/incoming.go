@@ -37,6 +37,10 @@ func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, err
 	case response.ID != id:
 		return nil, in, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
 	}
+	if keep {
+		kept := *response
+		response = &kept
+	}
 	response.Streams = in.streams
 	return response, in, nil
 }
@@ -76,7 +80,7 @@ func (l *link) readMessage(id string, keep bool) (parsed wire.Message, in incomi
 	if keep {
 		document = wire.KeepDocument(document)
 	}
-	parsed, err = wire.ParseResponse(document, l.config.Reader.Limits.MaxDepth(), id)
+	parsed, err = l.parser.Parse(document, l.config.Reader.Limits.MaxDepth(), id)
 	if err != nil {
 		return parsed, in, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
 	}

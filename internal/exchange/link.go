@@ -47,7 +47,8 @@ type link struct {
 	conn   Conn
 	config *Config
 	reader *wire.Reader
-	both   capabilities // of both sides
+	parser wire.MessageParser // the reading goroutine's
+	both   capabilities       // of both sides
 
 	acknowledge func() // before a wait; nil: as the system does it
 

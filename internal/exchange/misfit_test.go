@@ -311,6 +311,8 @@ func (h *streamHandler) Prepare(_ context.Context, request *wire.Request) Invoca
 func (inv *streamInvocation) Live() *wire.DataStream { return inv.direct }
 func (inv *streamInvocation) Refuse(err error)       { inv.refused = err }
 
+func (inv *streamInvocation) Recycle() {}
+
 func (inv *streamInvocation) Run(context.Context) *wire.Response {
 	response := &wire.Response{ID: inv.request.ID}
 	if inv.refused != nil {

@@ -310,3 +310,5 @@ func (inv *recordedInvocation) Run(context.Context) *wire.Response {
 func (inv *recordedInvocation) Live() *wire.DataStream { return nil }
 
 func (inv *recordedInvocation) Refuse(err error) { inv.handler.t.Error(err) }
+
+func (inv *recordedInvocation) Recycle() {}

@@ -32,6 +32,9 @@ type Invocation interface {
 	Live() *wire.DataStream
 	// Refuse has Run answer with an error, without running the method.
 	Refuse(err error)
+	// Recycle is called when the response was written: from then on nobody asks
+	// for it, or for the invocation. A failed call's is not called.
+	Recycle()
 }
 
 // Service answers the requests of one connection, one at a time.
@@ -237,6 +240,9 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	response := s.run(ctx, invocation, ran)
 	if err = s.cause(); err == nil { // otherwise nobody is there to read it
 		err = s.writeResponse(response)
+	}
+	if err == nil {
+		invocation.Recycle()
 	}
 	request.Params, request.RawEndpoint = wire.Raw{}, wire.Raw{}
 	message.recycle()
