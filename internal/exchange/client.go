@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -31,10 +32,12 @@ type Client struct {
 	polling bool // the service dialled: it says NEXT, this side PROCEED
 
 	reading turn        // held by the goroutine that reads
-	rest    *time.Timer // when it fires, nobody has read for a while: Run does
+	rest    *time.Timer // when it fires Run reads, unless there was a call meanwhile
+	armed   atomic.Bool // rest runs: it is not set back for each call
 
 	// Guarded by link.mu.
 	state       state
+	calls       uint64
 	call        *Call  // the call that waits for its response
 	lineDue     []byte // a control line that goes with the next message
 	proceedOwed bool   // NEXT was said with a request: PROCEED comes before the response
@@ -106,6 +109,7 @@ func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 		ended:   make(chan struct{}),
 		onEnd:   onEnd,
 	}
+	c.armed.Store(true)
 	c.expect(c.config.Timeouts.Idle)
 	return c
 }
@@ -113,13 +117,11 @@ func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 // Run reads the connection whenever nobody waits for a response, so that its end
 // is seen when it comes. Somebody must run it, once.
 func (c *Client) Run() {
-	for c.cause() == nil {
+	for seen := uint64(0); c.cause() == nil; {
 		select {
 		case <-c.rest.C:
-			if c.reading.tryTake() { // otherwise a call goes on that has set the timer anew or will
-				c.watchIdle()
-				c.reading.give()
-			}
+			c.armed.Store(false)
+			seen = c.watchUnlessUsed(seen)
 		case <-c.closed:
 		}
 	}
@@ -130,6 +132,29 @@ func (c *Client) Run() {
 	close(c.ended)
 	if c.onEnd != nil {
 		c.onEnd(c.cause())
+	}
+}
+
+// watchUnlessUsed reads the connection if nobody has made a call since there were
+// so many, and returns how many there are.
+func (c *Client) watchUnlessUsed(seen uint64) uint64 {
+	c.mu.Lock()
+	calls, due := c.calls, c.state == awaitProceed
+	c.mu.Unlock()
+	switch {
+	case calls != seen && !due:
+		c.readSoon()
+	case c.reading.tryTake(): // otherwise a call goes on, which sets the timer when it is over
+		c.watchIdle()
+		c.reading.give()
+	}
+	return calls
+}
+
+// readSoon has Run read the connection, if there is no call until then.
+func (c *Client) readSoon() {
+	if !c.armed.Swap(true) {
+		c.rest.Reset(watchAfter)
 	}
 }
 
@@ -335,13 +360,15 @@ func (c *Client) stopped(ctx context.Context, stop func() bool) {
 // at once when something is due that nobody waits for.
 func (c *Client) release() {
 	c.mu.Lock()
-	after := watchAfter
-	if c.state == awaitProceed {
-		after = 0
-	}
+	due := c.state == awaitProceed
 	c.mu.Unlock()
 	c.reading.give()
-	c.rest.Reset(after)
+	if due {
+		c.armed.Store(true)
+		c.rest.Reset(0)
+		return
+	}
+	c.readSoon()
 }
 
 func (c *Client) begin(call *Call) error {
@@ -351,6 +378,7 @@ func (c *Client) begin(call *Call) error {
 		return c.err
 	}
 	c.state, c.call = awaitResponse, call
+	c.calls++
 	if c.lineDue != nil && !c.polling {
 		c.proceedOwed = true
 	}
@@ -366,7 +394,7 @@ func (c *Client) unbegin(line []byte) {
 	if line != nil && !c.polling {
 		c.proceedOwed = false
 	}
-	c.rest.Reset(watchAfter) // Run may have left what came meanwhile to the call
+	c.readSoon() // Run may have left what came meanwhile to the call
 }
 
 // longWrite is from where on a write is watched for the end of the context: a

@@ -50,7 +50,8 @@ func (s *Service) isDraining() bool {
 }
 
 func (s *Service) tell(busy bool) {
-	if s.OnBusy != nil {
+	if s.OnBusy != nil && busy != s.told {
+		s.told = busy
 		s.OnBusy(busy)
 	}
 }

@@ -48,6 +48,7 @@ type Service struct {
 	// OnBusy, if not nil, is told when the document of a request has come and
 	// when its response is written. It is set before Serve.
 	OnBusy func(busy bool)
+	told   bool // what OnBusy was told last
 
 	method    *methodContext // that runs; for the watch
 	stopWatch func()
