@@ -46,6 +46,7 @@ func TestCallerComesToItsEnd(t *testing.T) {
 					inBubble(t, func(t *testing.T, network *memnet.Network) {
 						p := setting{network: network, services: services}.pair(t, mode)
 						hello(t, p)
+						synctest.Wait() // until the connection is free for the caller's own goroutine
 						ended := make(chan struct{})
 						go func() {
 							defer close(ended)

@@ -53,7 +53,7 @@ var ends = map[string]func(*halibut.Runtime) error{
 
 // unwatched is how long after a call nobody reads the connection at its client,
 // which sees the service leave only then.
-const unwatched = 5 * time.Millisecond
+const unwatched = 10 * time.Millisecond
 
 // TestEndWhileIdle: either side, in either mode, takes no time.
 func TestEndWhileIdle(t *testing.T) {
