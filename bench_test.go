@@ -1,6 +1,7 @@
 package halibut_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -79,4 +80,49 @@ func BenchmarkCall(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkStream moves 64 MiB in both modes: to a method that reads the connection,
+// to a caller's writer, and through a temporary file.
+func BenchmarkStream(b *testing.B) {
+	const size = 64 << 20
+	up := func() *halibut.DataStream { return halibut.StreamOf(io.LimitReader(zeroes{}, size), size) }
+	services := echoServices()
+	services.Handle("IStreams", "Make", func(context.Context) (*halibut.DataStream, error) { return up(), nil })
+	for _, mode := range modes[:2] {
+		p := setting{services: services}.pair(b, mode)
+		c := p.client.Client(p.to)
+		for name, move := range map[string]func() error{
+			"up, read":   func() error { return c.Call(b.Context(), "IEchoService", "CountLive", nil, up()) },
+			"up, kept":   func() error { return c.Call(b.Context(), "IEchoService", "Count", nil, up()) },
+			"down, to":   func() error { return c.Call(halibut.WithStreamTo(b.Context(), io.Discard), "IStreams", "Make", nil) },
+			"down, kept": func() error { return readKept(b.Context(), c) },
+		} {
+			b.Run(mode+" "+name, func(b *testing.B) {
+				b.SetBytes(size)
+				b.ReportAllocs()
+				defer reportCPU(b)()
+				for b.Loop() {
+					if err := move(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func readKept(ctx context.Context, c *halibut.Client) error {
+	stream, err := halibut.Call[*halibut.DataStream](ctx, c, "IStreams", "Make")
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	r, err := stream.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
 }

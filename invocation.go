@@ -334,7 +334,7 @@ func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error
 			return result, err
 		}
 		defer source.Close()
-		inv.args[len(inv.args)-1] = reflect.ValueOf(&struct{ io.Reader }{source})
+		inv.args[len(inv.args)-1] = reflect.ValueOf(&liveReader{source})
 	}
 	out := fn.Call(inv.args)
 	if len(out) == 2 {
@@ -343,3 +343,12 @@ func (inv *invocation) run(ctx context.Context) (result reflect.Value, err error
 	err, _ = out[len(out)-1].Interface().(error)
 	return result, err
 }
+
+// liveReader is what a method gets to read from the connection: not its Close.
+type liveReader struct{ source io.Reader }
+
+// Read implements [io.Reader].
+func (r *liveReader) Read(p []byte) (int, error) { return r.source.Read(p) }
+
+// WriteTo implements [io.WriterTo], for io.Copy.
+func (r *liveReader) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, r.source) }

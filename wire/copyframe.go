@@ -55,7 +55,7 @@ func (r *Reader) CopyFrame(s *Streams, w io.Writer) (*DataStream, error) {
 
 func (r *Reader) copyFrame(h frameHeader, w io.Writer) error {
 	meter := progressMeter{report: r.opts.Receiving, size: h.length}
-	got, failed, err := r.copyOut(w, 0, h.length, &meter)
+	got, failed, err := r.copyOut(w, h.length, &meter)
 	if err != nil {
 		return h.cut(got, err)
 	}
@@ -80,41 +80,52 @@ func (r *Reader) copyFrame(h frameHeader, w io.Writer) error {
 	return failed
 }
 
-// smallPiece is what is written at once because more may take long to come. What
+// smallPiece is what is not held back because more may take long to come. What
 // comes faster comes in whole records of TLS.
 const smallPiece = 4 << 10
 
-// copyOut moves bytes from the connection to w, from the got-th to the size-th.
-// failed is the *WriterError of w; err is the connection's. It reads past the
-// Reader's own buffer, which takes room for a whole record at least.
-func (r *Reader) copyOut(w io.Writer, got, size int64, meter *progressMeter) (_ int64, failed *WriterError, err error) {
+// readPiece reads until p is full or until what comes is little. It reads past the
+// Reader's own buffer as long as there is room for a record.
+func (r *Reader) readPiece(p []byte) (n int, err error) {
+	for idle := 0; n < len(p); {
+		left := r.Buffered() > 0 // of a record that is larger, maybe
+		m, err := r.Read(p[n:])
+		n += m
+		switch {
+		case err != nil:
+			return n, err
+		case m > 0 && m < smallPiece && !left:
+			return n, nil
+		case m > 0:
+			idle = 0
+		case idle == 100:
+			return n, io.ErrNoProgress
+		}
+		idle++
+	}
+	return n, nil
+}
+
+// copyOut moves the size bytes of a frame from the connection to w. failed is the
+// *WriterError of w; err is the connection's.
+func (r *Reader) copyOut(w io.Writer, size int64, meter *progressMeter) (got int64, failed *WriterError, err error) {
 	buf := copyBuffers.Get().(*copyBuffer)
 	defer copyBuffers.Put(buf)
-	written, have := got, 0
-	for idle := 0; got < size; {
-		n, err := r.Read(buf[have:min(int64(len(buf)), int64(have)+size-got)])
-		have += n
-		got += int64(n)
-		if idle++; n > 0 {
-			idle = 0
-		}
-		if err == nil && idle == 100 {
-			err = io.ErrNoProgress
-		}
-		if err == nil && n >= smallPiece && got < size && len(buf)-have >= readerBuffer {
-			continue
-		}
-		taken, writeErr := writeAll(w, buf[:have])
-		written, have = written+int64(taken), 0
+	for got < size && err == nil {
+		var n int
+		n, err = r.readPiece(buf[:min(size-got, int64(len(buf)))])
+		written, writeErr := writeAll(w, buf[:n])
 		if writeErr != nil {
-			return got, &WriterError{Written: written, Size: size, Err: writeErr}, nil
+			failed = &WriterError{Written: got + int64(written), Size: size, Err: writeErr}
+			return got + int64(n), failed, nil
 		}
-		if err != nil && got < size {
-			return got, nil, err
-		}
+		got += int64(n)
 		meter.advance(got)
 	}
-	return got, nil, nil
+	if got == size {
+		err = nil // it shows again, if it matters
+	}
+	return got, nil, err
 }
 
 // writeAll writes p, and holds w to the contract of io.Writer.

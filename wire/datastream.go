@@ -189,6 +189,16 @@ type spoolReader struct {
 
 func (r *spoolReader) Close() error { return nil }
 
+// WriteTo implements [io.WriterTo], in larger pieces than io.Copy has.
+func (r *spoolReader) WriteTo(w io.Writer) (int64, error) {
+	if whole, ok := r.ReadSeeker.(io.WriterTo); ok { // from memory
+		return whole.WriteTo(w)
+	}
+	buf := copyBuffers.Get().(*copyBuffer)
+	defer copyBuffers.Put(buf)
+	return copyCounting(w, r.ReadSeeker, buf[:], new(progressMeter))
+}
+
 // ready tells before a message is written that the stream could not be sent.
 func (d *DataStream) ready() error {
 	if d == nil || d.content == nil {
@@ -255,10 +265,11 @@ func copyCounting(w io.Writer, r io.Reader, buf []byte, meter *progressMeter) (c
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
+			written, err := writeAll(w, buf[:n])
+			copied += int64(written)
+			if err != nil {
 				return copied, err
 			}
-			copied += int64(n)
 			meter.advance(copied)
 		}
 		if err == io.EOF {

@@ -315,18 +315,24 @@ func (r *Reader) spoolToFile(s *Streams, sp *spool, got int64, meter *progressMe
 		return got, kept, nil
 	}
 	sp.dropMemory()
-	buf := copyBuffers.Get().(*copyBuffer)
-	defer copyBuffers.Put(buf)
-	for got < sp.size {
-		n, err := io.ReadFull(r, buf[:min(sp.size-got, int64(len(buf)))])
+	buf, free := sp.account.buffer()
+	defer free()
+	for have := 0; got < sp.size; {
+		n, err := r.Read(buf[have:min(int64(len(buf)), int64(have)+sp.size-got)])
+		have += n
 		got += int64(n)
-		if err != nil {
+		if err != nil && got < sp.size {
 			return got, nil, err
 		}
-		if _, kept := file.Write(buf[:n]); kept != nil {
+		if have < len(buf) && got < sp.size {
+			meter.advance(got)
+			continue
+		}
+		if _, kept := file.Write(buf[:have]); kept != nil {
 			return got, kept, nil
 		}
 		meter.advance(got)
+		have = 0
 	}
 	return got, nil, nil
 }
@@ -346,9 +352,30 @@ type liveFrame struct {
 
 func (f *liveFrame) Read(p []byte) (int, error) {
 	f.mu.Lock()
-	n, err := f.read(p)
+	n, err := f.read(p, (*Reader).Read)
 	f.unlock()
 	return n, err
+}
+
+// WriteTo implements [io.WriterTo], in larger pieces than io.Copy has.
+func (f *liveFrame) WriteTo(w io.Writer) (written int64, err error) {
+	buf := copyBuffers.Get().(*copyBuffer)
+	defer copyBuffers.Put(buf)
+	for {
+		f.mu.Lock()
+		n, err := f.read(buf[:], (*Reader).readPiece)
+		f.unlock()
+		taken, writeErr := writeAll(w, buf[:n])
+		written += int64(taken)
+		switch {
+		case writeErr != nil:
+			return written, writeErr
+		case err == io.EOF:
+			return written, nil
+		case err != nil:
+			return written, err
+		}
+	}
 }
 
 // Close reads the rest of the frame.
@@ -381,11 +408,11 @@ func (f *liveFrame) unlock() {
 	}
 }
 
-func (f *liveFrame) read(p []byte) (int, error) {
+func (f *liveFrame) read(p []byte, from func(*Reader, []byte) (int, error)) (int, error) {
 	n := 0
 	if !f.finished && f.left > 0 {
 		var err error
-		n, err = f.r.Read(p[:min(int64(len(p)), f.left)])
+		n, err = from(f.r, p[:min(int64(len(p)), f.left)])
 		f.left -= int64(n)
 		if err != nil {
 			f.finish(err)

@@ -406,7 +406,7 @@ func TestStreamThatCannotBeKept(t *testing.T) {
 	}{
 		{"the directory is a file", ReaderOptions{TempDir: notADir}, fmt.Sprintf("in a temporary file in %q: ", notADir)},
 		{"the directory is missing", ReaderOptions{TempDir: filepath.Join(notADir, "x")}, fmt.Sprintf("in a temporary file in %q: ", filepath.Join(notADir, "x"))},
-		{"the budget for files is used up", ReaderOptions{TempDir: dir, Limits: Limits{TemporaryFiles: 200_000}}, "bytes in temporary files (Limits.TemporaryFiles): 262144 is over the limit of 200000"},
+		{"the budget for files is used up", ReaderOptions{TempDir: dir, Limits: Limits{TemporaryFiles: 200_000}}, "bytes in temporary files (Limits.TemporaryFiles): 300000 is over the limit of 200000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := test.opts

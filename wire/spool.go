@@ -13,6 +13,26 @@ type copyBuffer [128 << 10]byte
 
 var copyBuffers = sync.Pool{New: func() any { return new(copyBuffer) }}
 
+// spoolBuffer is what is written to a temporary file at once, where the budget for
+// streams in memory has room for it.
+type spoolBuffer [1 << 20]byte
+
+var spoolBuffers = sync.Pool{New: func() any { return new(spoolBuffer) }}
+
+// buffer returns what to collect the bytes for a temporary file in, to be given
+// back by free.
+func (a *account) buffer() (buf []byte, free func()) {
+	if _, ok := a.take(int64(len(spoolBuffer{}))); !ok {
+		short := copyBuffers.Get().(*copyBuffer)
+		return short[:], func() { copyBuffers.Put(short) }
+	}
+	long := spoolBuffers.Get().(*spoolBuffer)
+	return long[:], func() {
+		spoolBuffers.Put(long)
+		a.give(int64(len(long)))
+	}
+}
+
 // spoolStart is what is allocated for a stream whose bytes have not come yet.
 const spoolStart = 64 << 10
 
