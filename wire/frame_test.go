@@ -766,7 +766,14 @@ func FuzzReadFrames(f *testing.F) {
 		r := NewReader(stepReader{bytes.NewReader(stream), step}, o)
 		defer r.Close()
 		err := r.ReadStreams(s)
+		copied, copyErr := copyFirst(t, stream, length, step)
 		if err == nil {
+			if ds, _ := s.Lookup(idA); copyErr != nil {
+				t.Fatalf("read and not copied: %v", copyErr)
+			} else if kept, _ := ds.Bytes(-1); !bytes.Equal(kept, copied) {
+				t.Fatalf("kept are %d bytes and copied %d", len(kept), len(copied))
+			}
+
 			ds, _ := s.Lookup(idA)
 			if got, err := ds.Bytes(-1); err != nil || int64(len(got)) != length || !bytes.Contains(stream, got) {
 				t.Fatalf("%d bytes of %d: %v", len(got), length, err)
@@ -784,6 +791,25 @@ func FuzzReadFrames(f *testing.F) {
 			t.Fatalf("%+v is still held", u)
 		}
 	})
+}
+
+// copyFirst is what CopyFrame makes of the stream that FuzzReadFrames wants.
+func copyFirst(t *testing.T, stream []byte, length int64, step int) ([]byte, error) {
+	s := NewStreams(Limits{})
+	if _, err := s.Bind(idA, length); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Expect([]Husk{{ID: idA, Length: length}, {ID: idB, Length: 5}, {ID: idB, Length: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(stepReader{bytes.NewReader(stream), step}, nil)
+	defer r.Close()
+	var to bytes.Buffer
+	_, err := r.CopyFrame(s, &to)
+	if int64(to.Len()) > length || !bytes.Contains(stream, to.Bytes()) {
+		t.Fatalf("%d bytes of %d were copied", to.Len(), length)
+	}
+	return to.Bytes(), err
 }
 
 func BenchmarkWriteStreams(b *testing.B) {
