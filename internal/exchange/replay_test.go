@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -98,6 +99,23 @@ func identified(t *testing.T, ours Conn, self wire.Identity) *Session {
 
 // TestClientBeforeRecordedServices makes the recorded calls on one connection.
 func TestClientBeforeRecordedServices(t *testing.T) {
+	testRecordedServices(t, func() *bytes.Buffer { return nil })
+}
+
+// TestRecordedServicesToAWriter does it with a writer for the stream of each result.
+func TestRecordedServicesToAWriter(t *testing.T) {
+	var all []*bytes.Buffer
+	testRecordedServices(t, func() *bytes.Buffer {
+		all = append(all, new(bytes.Buffer))
+		return all[len(all)-1]
+	})
+	if !slices.ContainsFunc(all, func(b *bytes.Buffer) bool { return b.Len() > 0 }) {
+		t.Error("no recording has a result with one stream")
+	}
+}
+
+// testRecordedServices makes the recorded calls, each with what to returns.
+func testRecordedServices(t *testing.T, to func() *bytes.Buffer) {
 	eachRecording(t, func(t *testing.T, f *replay.Flow, recorded []replay.Item) {
 		items := recordedUntil(recorded, !f.Polling(), f.Polling())
 		ours, played := play(f, items, f.Polling())
@@ -115,7 +133,7 @@ func TestClientBeforeRecordedServices(t *testing.T) {
 			if item.IsNull() {
 				err = client.SendNull(t.Context())
 			} else {
-				err = callAgain(client, item, *responseTo(items, at), f.Polling())
+				err = callAgain(client, item, *responseTo(items, at), f.Polling(), to())
 			}
 			if err != nil {
 				t.Errorf("%v: %v", item, err)
@@ -132,8 +150,8 @@ func TestClientBeforeRecordedServices(t *testing.T) {
 }
 
 // callAgain makes a recorded call and compares what comes back.
-func callAgain(client *Client, request, response replay.Item, untyped bool) error {
-	received := &recordedReceiver{typed: !untyped}
+func callAgain(client *Client, request, response replay.Item, untyped bool, to *bytes.Buffer) error {
+	received := &recordedReceiver{typed: !untyped, to: to}
 	err := client.Do(context.Background(), &Call{
 		Request: &wire.Request{
 			ID: request.ID() + " again", Service: request.Service(), Method: request.Method(),
@@ -147,12 +165,30 @@ func callAgain(client *Client, request, response replay.Item, untyped bool) erro
 	if want := response.Member("result"); !bytes.Equal(received.result, want.Data) {
 		return fmt.Errorf("the result is %x, recorded is %x", received.result, want.Data)
 	}
+	if to != nil && received.err == nil {
+		return sameWritten(to, received.response.Streams, response, untyped)
+	}
 	return errors.Join(received.err, sameContent(received.response.Streams, response))
+}
+
+// sameWritten compares what a writer was given with what was recorded.
+func sameWritten(to *bytes.Buffer, streams *wire.Streams, recorded replay.Item, untyped bool) error {
+	err := streams.Deliver(context.Background(), to)
+	switch {
+	case streams.Len() == 1 && (err != nil || !bytes.Equal(to.Bytes(), recorded.Frames[0].Content)):
+		return fmt.Errorf("%d bytes were written, recorded are %d: %w", to.Len(), len(recorded.Frames[0].Content), err)
+	case streams.Len() != 1 && to.Len() > 0:
+		return fmt.Errorf("%d bytes of %d streams were written", to.Len(), streams.Len())
+	case streams.Len() != 1 && untyped:
+		return sameContent(streams, recorded)
+	}
+	return streams.CloseAll()
 }
 
 // recordedReceiver takes any response.
 type recordedReceiver struct {
 	typed    bool // it knows what is a stream
+	to       *bytes.Buffer
 	response *wire.Response
 	result   []byte
 	err      error
@@ -161,7 +197,12 @@ type recordedReceiver struct {
 func (r *recordedReceiver) Started() bool           { return true }
 func (r *recordedReceiver) Complete(*wire.Response) {}
 
-func (r *recordedReceiver) StreamTo() io.Writer { return nil }
+func (r *recordedReceiver) StreamTo() io.Writer {
+	if r.to == nil {
+		return nil
+	}
+	return r.to
+}
 
 func (r *recordedReceiver) Receive(response *wire.Response) {
 	r.response, r.result = response, bytes.Clone(response.Result.Data)
