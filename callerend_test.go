@@ -15,6 +15,7 @@ import (
 
 	"github.com/halibut-go/halibut"
 	"github.com/halibut-go/halibut/internal/memnet"
+	"github.com/halibut-go/halibut/queue"
 	"github.com/halibut-go/halibut/wire"
 )
 
@@ -74,33 +75,56 @@ type textThatEnds struct{ end func() }
 func (x *textThatEnds) UnmarshalText([]byte) error  { x.end(); return nil }
 func (x textThatEnds) MarshalText() ([]byte, error) { return []byte("x"), nil }
 
-// TestSourceOfAQueuedCallComesToItsEnd: the goroutine is not the caller's then,
-// who hears of it.
+// plainQueues are queues of which nothing more is known than that they are some.
+type plainQueues struct{ queue.Provider }
+
+func (p plainQueues) Queue(subscription string) (queue.Queue, error) {
+	q, err := p.Provider.Queue(subscription)
+	return struct{ queue.Queue }{q}, err
+}
+
+// TestSourceOfAQueuedCallComesToItsEnd: where the queue is the runtime's own, the
+// caller's goroutine passes the call on when its turn has come, and the end is
+// its own. Otherwise it is another goroutine, and the caller hears of it.
 func TestSourceOfAQueuedCallComesToItsEnd(t *testing.T) {
 	for how, end := range endings {
-		t.Run(how, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, network *memnet.Network) {
-				services, running, release := slowServices()
-				services.Handle("I", "Take", func(context.Context, *halibut.DataStream) error { return nil })
-				p := setting{network: network, services: services}.polling(t)
-				hello(t, p)
-				first, second := make(chan error), make(chan error)
-				c := p.client.Client(p.to)
-				go func() { first <- c.Call(context.Background(), "IEchoService", "Wait", nil) }()
-				<-running
-				go func() { second <- c.Call(context.Background(), "I", "Take", nil, endingStream(end)) }()
-				synctest.Wait()
-				close(release)
-				if err := <-first; err != nil {
-					t.Error(err)
-				}
-				err := <-second
-				if e := asError(t, err); e.Outcome == halibut.Ran || how == "panic" && !strings.Contains(err.Error(), "panicked: boom") {
-					t.Errorf("%v: %v", e.Outcome, err)
-				}
-				hello(t, p)
+		for whose, queues := range map[string]func() queue.Provider{
+			"caller's":  func() queue.Provider { return nil },
+			"another's": func() queue.Provider { return plainQueues{queue.NewMemory(nil)} },
+		} {
+			t.Run(how+" in the "+whose+" goroutine", func(t *testing.T) {
+				inBubble(t, func(t *testing.T, network *memnet.Network) {
+					services, running, release := slowServices()
+					services.Handle("I", "Take", func(context.Context, *halibut.DataStream) error { return nil })
+					p := setting{network: network, services: services, client: halibut.Options{Queues: queues()}}.polling(t)
+					hello(t, p)
+					first, second := make(chan error, 1), make(chan error, 1)
+					c := p.client.Client(p.to)
+					go func() { first <- c.Call(context.Background(), "IEchoService", "Wait", nil) }()
+					<-running
+					go func() {
+						defer close(second)
+						defer func() { _ = recover() }()
+						second <- c.Call(context.Background(), "I", "Take", nil, endingStream(end))
+					}()
+					synctest.Wait()
+					close(release)
+					if err := <-first; err != nil {
+						t.Error(err)
+					}
+					err, returned := <-second
+					switch {
+					case returned != (whose == "another's"):
+						t.Errorf("the call returned %v", err)
+					case returned:
+						if e := asError(t, err); e.Outcome == halibut.Ran || how == "panic" && !strings.Contains(err.Error(), "panicked: boom") {
+							t.Errorf("%v: %v", e.Outcome, err)
+						}
+					}
+					hello(t, p)
+				})
 			})
-		})
+		}
 	}
 }
 

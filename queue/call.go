@@ -15,14 +15,15 @@ type call struct {
 	options  SendOptions // PickUp is in force
 	sent     time.Time
 	deadline time.Time     // of the pick-up; zero: none
-	ended    chan struct{} // one signal, after over was set by another goroutine than Send's
+	signal   chan struct{} // to Send: one after passer was set, one after over was by another goroutine
 	queue    *memoryQueue
 
 	number   uint64 // its place in the queue
 	stage    Stage
-	holder   *delivery // the collector that has it, or had it when it was over
-	returned error     // why the last collector gave it back
-	returner *delivery // whose that was
+	holder   *delivery  // the collector that has it, or had it when it was over
+	passer   *collector // by which Send is to pass the request on by itself
+	returned error      // why the last collector gave it back
+	returner *delivery  // whose that was
 	over     bool
 	response *wire.Response
 	err      error
@@ -40,6 +41,35 @@ func newCall(ctx context.Context, req *wire.Request, opts SendOptions) *call {
 		c.deadline = c.sent.Add(c.options.PickUp)
 	}
 	return c
+}
+
+// wait returns when the call is over. It returns an error only when the call's
+// context has ended before. drained says that no signal can follow.
+func (c *call) wait() (drained bool, err error) {
+	for drained = true; drained; {
+		select {
+		case <-c.signal:
+		case <-c.ctx.Done():
+		}
+		if c.ctx.Err() != nil {
+			drained, err = false, c.giveUp()
+		}
+		passer := c.takePasser()
+		if passer == nil {
+			break
+		}
+		passer.passOn() // also what is over: the passer waits for nothing else
+	}
+	return drained, err
+}
+
+// takePasser is the collector by which to pass the request on, once.
+func (c *call) takePasser() *collector {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	passer := c.passer
+	c.passer = nil
+	return passer
 }
 
 // giveUp ends the call because its context has ended. It returns nil if the call

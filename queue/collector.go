@@ -43,14 +43,24 @@ func (w *memoryCollector) Collect() (Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer q.mu.Unlock()
 	w.queue = q
-	if d := q.take(w.peer); d != nil {
-		return d, nil
+	d := q.take(w.peer)
+	switch {
+	case d == nil:
+		w.served, w.delivery = false, nil
+		q.collectors.append(&w.collector)
+	case w.pass != nil:
+		w.delivery, d.call.passer = d, &w.collector
+		d.passDirectly()
+		q.mu.Unlock()
+		d.call.signal <- struct{}{}
+		return nil, nil
 	}
-	w.served, w.delivery = false, nil
-	q.collectors.append(&w.collector)
-	return nil, nil
+	q.mu.Unlock()
+	if d == nil {
+		return nil, nil
+	}
+	return d, nil
 }
 
 // Withdraw implements Collector.

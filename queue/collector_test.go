@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,32 +96,76 @@ func TestDirectDeclined(t *testing.T) {
 }
 
 // TestDirectLeavesNobodyWaiting: what is queued while a request is passed on is
-// the collector's next one.
+// the collector's next one, and its own Send passes it on.
 func TestDirectLeavesNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
 		second := make(chan error, 1)
-		s := stand(t, NewMemory(nil), func(s *standing, first Delivery) bool {
-			go func() {
-				_, err := s.queue.Send(t.Context(), &wire.Request{ID: "2"}, SendOptions{})
-				second <- err
-			}()
-			time.Sleep(time.Second)
-			answer(first)
-			next, err := s.Collect()
-			if err != nil || next.Request().ID != "2" {
-				t.Errorf("%v, %v", next, err)
-				return true
+		var passed []any
+		s := stand(t, NewMemory(nil), func(s *standing, d Delivery) bool {
+			if passed = append(passed, d.Context().Value(key{})); len(passed) == 1 {
+				go func() {
+					_, err := s.queue.Send(context.WithValue(t.Context(), key{}, "second"), &wire.Request{ID: "2"}, SendOptions{})
+					second <- err
+				}()
+				time.Sleep(time.Second)
 			}
-			answer(next)
+			answer(d)
+			s.collect(t)
 			return true
 		})
-		if _, err := s.queue.Send(t.Context(), &wire.Request{ID: "1"}, SendOptions{}); err != nil {
+		if _, err := s.queue.Send(context.WithValue(t.Context(), key{}, "first"), &wire.Request{ID: "1"}, SendOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-second; err != nil {
 			t.Error(err)
 		}
+		if !slices.Equal(passed, []any{"first", "second"}) || !s.Withdraw() {
+			t.Errorf("passed on by %v, or the collector did not wait to the end", passed)
+		}
 	})
+}
+
+// TestDirectHandedToWhoHasGivenUp: a collector is not lost with the Send that
+// was to pass on, and neither is the other way round.
+func TestDirectHandedToWhoHasGivenUp(t *testing.T) {
+	for name, end := range map[string]func(*Memory, context.CancelFunc){
+		"given up": func(_ *Memory, cancel context.CancelFunc) { cancel() },
+		"closed":   func(m *Memory, _ context.CancelFunc) { _ = m.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := NewMemory(nil)
+				passed := 0
+				s := stand(t, m, func(s *standing, d Delivery) bool {
+					passed++
+					if d.Started() {
+						t.Error("a request that is over may be sent")
+					}
+					return true
+				})
+				if !s.Withdraw() {
+					t.Fatal("the collector does not wait")
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				sent := make(chan error, 1)
+				go func() {
+					_, err := s.queue.Send(ctx, &wire.Request{ID: "1"}, SendOptions{})
+					sent <- err
+				}()
+				synctest.Wait()
+				s.collect(t) // Send has a signal, and runs only when this goroutine waits
+				end(m, cancel)
+				if err := <-sent; err == nil {
+					t.Error("Send returned no error")
+				}
+				if passed != 1 || s.Withdraw() {
+					t.Errorf("pass was called %d times", passed)
+				}
+			})
+		})
+	}
 }
 
 // TestCollectorOfAClosedQueue is told, once.

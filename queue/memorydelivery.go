@@ -29,6 +29,10 @@ func (d *delivery) holds() bool {
 	return !c.over && c.holder == d
 }
 
+// passDirectly says that the delivery's collector passes it on in the goroutine
+// of Send. The lock is held.
+func (d *delivery) passDirectly() { d.direct, d.ctx = true, d.call.ctx }
+
 // Request implements Delivery.
 func (d *delivery) Request() *wire.Request { return d.call.request }
 
@@ -91,7 +95,7 @@ func (d *delivery) Respond(response *wire.Response) bool {
 	}
 	q.end(d.call, response, nil)
 	q.mu.Unlock()
-	d.call.ended <- struct{}{}
+	d.call.signal <- struct{}{}
 	return true
 }
 
@@ -108,7 +112,7 @@ func (d *delivery) Fail(err error) {
 	}
 	q.end(c, nil, c.failure(err))
 	q.mu.Unlock()
-	c.ended <- struct{}{}
+	c.signal <- struct{}{}
 }
 
 // Return implements Delivery.
@@ -146,7 +150,7 @@ func (d *delivery) giveBack(err error) {
 		return
 	}
 	q.mu.Unlock()
-	c.ended <- struct{}{}
+	c.signal <- struct{}{}
 }
 
 // callerDeadline is a call as a context that has its caller's deadline and

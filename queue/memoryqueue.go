@@ -57,21 +57,18 @@ func (q *memoryQueue) Send(ctx context.Context, req *wire.Request, opts SendOpti
 		return nil, Cancelled(ctx, Queued, q.subscription, Peer{})
 	}
 	c := newCall(ctx, req, opts)
-	c.ended = q.memory.signals.Get().(chan struct{})
+	c.signal = q.memory.signals.Get().(chan struct{})
 	if err := q.add(c); err != nil {
-		q.memory.signals.Put(c.ended)
+		q.memory.signals.Put(c.signal)
 		return nil, &Error{Stage: Queued, Subscription: q.subscription, Err: err}
 	}
-	select {
-	case <-c.ended:
-	case <-ctx.Done():
-		if err := c.giveUp(); err != nil {
-			q.memory.signals.Put(c.ended)
-			return nil, err
-		}
-		<-c.ended
+	drained, err := c.wait()
+	if drained {
+		q.memory.signals.Put(c.signal)
 	}
-	q.memory.signals.Put(c.ended)
+	if err != nil {
+		return nil, err
+	}
 	return c.response, c.err
 }
 
@@ -93,20 +90,21 @@ func (q *memoryQueue) add(c *call) error {
 	}
 	direct := w != nil && w.pass != nil
 	if direct {
-		w.delivery.direct, w.delivery.ctx = true, c.ctx
+		w.delivery.passDirectly()
 	}
 	q.mu.Unlock()
 	if direct {
-		q.passOn(w)
+		w.passOn()
 	} else {
 		w.wake()
 	}
 	return nil
 }
 
-// passOn lets a Collector pass a call on in the goroutine of Send.
-func (q *memoryQueue) passOn(w *collector) {
+// passOn passes a call on in the goroutine of Send.
+func (w *collector) passOn() {
 	d, returned := w.delivery, false // w may stand in line again when pass returns
+	q := d.call.queue
 	defer func() {
 		if !returned { // the source of a stream has panicked, which is the sender's own
 			q.forget(d)
@@ -309,7 +307,7 @@ func (q *memoryQueue) expire() {
 	}
 	q.mu.Unlock()
 	for _, c := range ended {
-		c.ended <- struct{}{}
+		c.signal <- struct{}{}
 	}
 }
 
@@ -357,6 +355,6 @@ func (q *memoryQueue) close() {
 	}
 	for _, c := range ended {
 		c.holder.abandon(ErrClosed)
-		c.ended <- struct{}{}
+		c.signal <- struct{}{}
 	}
 }

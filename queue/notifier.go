@@ -26,11 +26,13 @@ type Collector interface {
 	//
 	// Where nothing lies between the one who sends and the one who collects,
 	// pass is called before take, in the goroutine of Send, which waits for
-	// nothing else. It may pass the request on before it returns true, and then
-	// nobody has to be woken; it may call Collect again. The Delivery's Context
-	// is then that of Send, and if the Delivery is failed because that has
-	// ended, Send says that it has. Close of the Provider does not end a Send
-	// that passes on. When pass reports false take is called.
+	// nothing else: for a request that comes, and in place of what Collect
+	// would return for one that was queued already. It may pass the request on
+	// before it returns true, and then nobody has to be woken at the end; it may
+	// call Collect again. The Delivery's Context is then that of Send, and if the
+	// Delivery is failed because that has ended, Send says that it has. Close of
+	// the Provider does not end a Send that passes on. When pass reports false
+	// take is called.
 	Collect() (Delivery, error)
 
 	// Withdraw ends the wait. When it reports false there was none, or take was
