@@ -133,6 +133,8 @@ func (c *Client) Run() {
 	if c.onEnd != nil {
 		c.onEnd(c.cause())
 	}
+	c.shutDown()
+	<-c.shut
 }
 
 // watchUnlessUsed reads the connection if nobody has made a call since there were

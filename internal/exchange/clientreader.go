@@ -42,7 +42,7 @@ func (c *Client) failIdle(err error) {
 	if errors.Is(err, ErrIdle) {
 		c.sayEnd(state)
 	}
-	_ = c.conn.Close()
+	c.shutDown()
 }
 
 func (c *Client) waiting() *Call {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,7 @@ type conversation struct {
 	client               *Client
 	service              *Service
 	clientEnd, served    chan error
+	ran                  chan struct{} // the client's Run has returned
 	clientConn, servConn *memnet.Conn
 }
 
@@ -70,7 +73,7 @@ func converseThrough(t *testing.T, through func(*memnet.Conn) Conn, config *Conf
 	if err = errors.Join(err, acceptErr); err != nil {
 		t.Fatal(err)
 	}
-	c := &conversation{t: t, clientEnd: make(chan error, 1), served: make(chan error, 1)}
+	c := &conversation{t: t, clientEnd: make(chan error, 1), served: make(chan error, 1), ran: make(chan struct{})}
 	c.clientConn, c.servConn = dialling, accepting
 	atClient, atService := dialled, accepted
 	if polling {
@@ -79,7 +82,7 @@ func converseThrough(t *testing.T, through func(*memnet.Conn) Conn, config *Conf
 	}
 	c.client = atClient.Client(config, func(err error) { c.clientEnd <- err })
 	c.service = atService.Service(config, handler)
-	go c.client.Run()
+	go func() { c.client.Run(); close(c.ran) }()
 	go func() { c.served <- c.service.Serve(context.Background()) }()
 	return c
 }
@@ -386,5 +389,53 @@ func TestRejectedDialler(t *testing.T) {
 	_, err := Dial(dialling, nil, wire.Identity{Role: wire.RoleClient})
 	if !errors.Is(err, ErrRejected) || !errors.Is(err, io.EOF) {
 		t.Errorf("a side that is not admitted is told %v", err)
+	}
+}
+
+// slowToClose takes its time to close, as TLS does while the peer takes nothing:
+// whoever closes it again does not wait.
+type slowToClose struct {
+	*memnet.Conn
+	closing, closed atomic.Bool
+}
+
+func (c *slowToClose) Close() error {
+	if c.closing.Swap(true) {
+		return net.ErrClosed
+	}
+	time.Sleep(5 * time.Second)
+	c.closed.Store(true)
+	return c.Conn.Close()
+}
+
+// TestOwnersWaitUntilTheConnectionIsClosed, whoever closes it.
+func TestOwnersWaitUntilTheConnectionIsClosed(t *testing.T) {
+	for name, polling := range map[string]bool{"the client": false, "a polling service": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var slow *slowToClose // of who has dialled
+				through := func(conn *memnet.Conn) Conn { slow = &slowToClose{Conn: conn}; return slow }
+				c := converseThrough(t, through, &Config{Timeouts: testTimeouts}, polling, answers{})
+				c.ready(t, polling)
+				peer := c.servConn
+				abort := func() { c.client.Abort(ErrClosed) }
+				if polling {
+					peer, abort = c.clientConn, c.service.Close
+				}
+				go abort()
+				synctest.Wait()
+				_ = peer.Close() // the owner reads the end
+				if polling {
+					<-c.served
+				} else {
+					<-c.ran
+				}
+				if !slow.closed.Load() {
+					t.Error("the connection is not closed yet")
+				}
+				c.client.Abort(ErrClosed)
+				<-c.clientEnd
+			})
+		})
 	}
 }

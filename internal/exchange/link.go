@@ -68,13 +68,15 @@ type link struct {
 
 	writing sync.Mutex // held over a write, so that END never splits one
 
-	mu     sync.Mutex
-	err    error         // why the connection ended, once it has
-	closed chan struct{} // closed with err set
+	mu       sync.Mutex
+	err      error         // why the connection ended, once it has
+	closed   chan struct{} // closed with err set
+	shutting bool          // somebody closes conn, or has
+	shut     chan struct{} // closed when conn is
 }
 
 func newLink(conn Conn, reader *wire.ReaderOptions) *link {
-	l := &link{conn: conn, closed: make(chan struct{})}
+	l := &link{conn: conn, closed: make(chan struct{}), shut: make(chan struct{})}
 	l.reader = wire.NewReader(deadlineReader{l}, reader)
 	l.watched.link = l
 	return l
@@ -262,7 +264,22 @@ func (l *link) fail(err error) {
 	l.mu.Lock()
 	l.failLocked(err)
 	l.mu.Unlock()
-	_ = l.conn.Close()
+	l.shutDown()
+}
+
+// shutDown closes the connection. With TLS that takes until the peer has taken
+// the alert that says so, five seconds at most. It keeps up one goroutine and no
+// other: not those whose call has failed. Whoever owns the connection waits for
+// shut in the end.
+func (l *link) shutDown() {
+	l.mu.Lock()
+	first := !l.shutting
+	l.shutting = true
+	l.mu.Unlock()
+	if first {
+		defer close(l.shut)
+		_ = l.conn.Close()
+	}
 }
 
 // failLocked says why the connection ends; whoever holds the lock closes it

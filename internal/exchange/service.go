@@ -81,7 +81,8 @@ func (s *Session) Service(config *Config, handler Handler) *Service {
 }
 
 // Serve answers requests until the client ends the conversation (nil), the
-// connection fails, or ctx ends. It returns when the last method has.
+// connection fails, or ctx ends. It returns when the last method has, and the
+// connection is closed.
 func (s *Service) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.fail(context.Cause(ctx)) })
 	defer func() {
@@ -89,6 +90,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		s.fail(ErrMethodGone) // if a method has ended this goroutine, and nothing else did
 		_ = s.watched.wait()
 		_ = s.reader.Close()
+		<-s.shut
 	}()
 	for {
 		if err := s.serveOne(ctx); err != nil {
