@@ -15,12 +15,14 @@ type plan struct {
 	seed  uint64
 	pause time.Duration // the longest pause of a fault
 	wait  time.Duration // the longest wait of a method, and of a caller that gives up
+	life  time.Duration // the longest time until a side is restarted
 }
 
 // What the numbers of a plan are for: each has a sequence of its own.
 const (
 	forCalls = iota
 	forConnections
+	forRestarts
 )
 
 func (p plan) random(what, n int) *rand.Rand {
@@ -74,6 +76,23 @@ func (p plan) onListener(n int) []halibuttest.Fault {
 		return p.faults(n)
 	}
 	return nil
+}
+
+// plannedRestart is one of a side.
+type plannedRestart struct {
+	after    time.Duration
+	client   bool
+	patience time.Duration // of Shutdown; 0 is Close
+}
+
+// restart is the n-th restart.
+func (p plan) restart(n int) plannedRestart {
+	r := p.random(forRestarts, n)
+	next := plannedRestart{after: time.Duration(r.Int64N(int64(p.life))), client: r.IntN(2) == 0}
+	if r.IntN(3) > 0 {
+		next.patience = 1 + time.Duration(size(r, int64(p.life)))
+	}
+	return next
 }
 
 // plannedCall is one call.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,23 +20,30 @@ import (
 
 // run is a client and a service, between which everything goes wrong that can.
 type run struct {
-	name    string
-	plan    plan
-	polling bool
-	repeat  bool // with RepeatCalls
-	limits  halibut.Limits
-	tempDir string
-	network network
-	ledger  *ledger
+	name     string
+	plan     plan
+	polling  bool
+	repeat   bool // with RepeatCalls
+	restarts bool // of both sides
+	limits   halibut.Limits
+	tempDir  string
+	network  network
+	ledger   *ledger
+
+	trust    halibut.TrustList
+	addr     string // of whoever listens
+	dial     halibuttest.Dialler
+	accepted atomic.Int64 // connections, over all listeners
 
 	client, service *halibut.Runtime
-	caller          *halibut.Client
+	caller          atomic.Pointer[halibut.Client]
 	ended           sync.WaitGroup
+	restarted       int
 }
 
 // network is TCP or memory.
 type network interface {
-	Listen() (net.Listener, error)
+	Listen(addr string) (net.Listener, error) // "": a new address
 	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -43,58 +51,107 @@ const subscription = "poll://soak"
 
 // start starts both sides.
 func (r *run) start(t *testing.T) {
-	clientCert, serviceCert := halibuttest.Certificate("client"), halibuttest.Certificate("service")
-	clientPin, servicePin := halibut.PinOf(clientCert), halibut.PinOf(serviceCert)
-	l, err := r.network.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var trust halibut.TrustList
-	shared := halibut.Options{Limits: r.limits, TempDir: r.tempDir, Authorizer: &trust}
-	clientOptions, serviceOptions := shared, shared
-	serviceOptions.Services = services(r.ledger)
-	if r.repeat {
-		clientOptions.Intercept = []halibut.Interceptor{halibut.RepeatCalls(halibut.Repeat{})}
-	}
-	dial := halibuttest.FaultyDialler(r.network.DialContext, r.plan.onDialler)
-	faulty := halibuttest.FaultyListener(l, r.plan.onListener)
+	clientPin, servicePin := r.pins()
+	r.trust.AllowCalls(clientPin)
+	err := r.trust.AllowPolling(servicePin, subscription)
+	r.dial = halibuttest.FaultyDialler(r.network.DialContext, r.plan.onDialler)
+	starts := []func(*testing.T) error{r.startService, r.startClient}
 	if r.polling {
-		serviceOptions.DialContext = dial
-	} else {
-		clientOptions.DialContext = dial
+		slices.Reverse(starts) // who listens is first
 	}
-	r.client, r.service = newRuntime(t, clientCert, clientOptions), newRuntime(t, serviceCert, serviceOptions)
-	if !r.polling {
-		trust.AllowCalls(clientPin)
-		r.serve(t, func() error { return r.service.Serve(context.Background(), faulty) })
-		r.caller = r.client.Client(endpoint(t, "https://"+l.Addr().String(), servicePin))
-		return
+	for _, start := range starts {
+		err = errors.Join(err, start(t))
 	}
-	if err := trust.AllowPolling(servicePin, subscription); err != nil {
-		t.Fatal(err)
-	}
-	r.serve(t, func() error { return r.client.Serve(context.Background(), faulty) })
-	to := endpoint(t, "https://"+l.Addr().String(), clientPin)
-	r.serve(t, func() error {
-		return r.service.Poll(context.Background(), subscription, to, halibut.PollConnections(4))
-	})
-	r.caller = r.client.Client(endpoint(t, subscription, servicePin))
-}
-
-func newRuntime(t *testing.T, cert certificate, options halibut.Options) *halibut.Runtime {
-	rt, err := halibut.New(cert, &options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rt
 }
 
-func endpoint(t *testing.T, rawURL string, pin halibut.Pin) halibut.Endpoint {
+func (r *run) pins() (client, service halibut.Pin) {
+	return halibut.PinOf(halibuttest.Certificate("client")), halibut.PinOf(halibuttest.Certificate("service"))
+}
+
+func (r *run) options() *halibut.Options {
+	return &halibut.Options{Limits: r.limits, TempDir: r.tempDir, Authorizer: &r.trust, DialContext: r.dial}
+}
+
+// startClient starts the client, the first one or a successor.
+func (r *run) startClient(t *testing.T) (err error) {
+	options := r.options()
+	if r.repeat {
+		options.Intercept = []halibut.Interceptor{halibut.RepeatCalls(halibut.Repeat{})}
+	}
+	if r.client, err = halibut.New(halibuttest.Certificate("client"), options); err != nil {
+		return err
+	}
+	rawURL := "https://" + r.addr
+	if r.polling {
+		rawURL = subscription
+		if err := r.listen(t, r.client); err != nil {
+			return err
+		}
+	}
+	_, pin := r.pins()
 	to, err := halibut.ParseEndpoint(rawURL, pin.String())
-	if err != nil {
-		t.Fatal(err)
+	r.caller.Store(r.client.Client(to))
+	return err
+}
+
+// startService starts the service, the first one or a successor.
+func (r *run) startService(t *testing.T) (err error) {
+	options := r.options()
+	options.Services = services(r.ledger)
+	rt, err := halibut.New(halibuttest.Certificate("service"), options)
+	if r.service = rt; err != nil || !r.polling {
+		return errors.Join(err, r.listen(t, rt))
 	}
-	return to
+	pin, _ := r.pins()
+	to, err := halibut.ParseEndpoint("https://"+r.addr, pin.String())
+	r.serve(t, func() error {
+		return rt.Poll(context.Background(), subscription, to, halibut.PollConnections(4))
+	})
+	return err
+}
+
+// listen has a runtime listen, at the address of its predecessor.
+func (r *run) listen(t *testing.T, rt *halibut.Runtime) error {
+	l, err := r.network.Listen(r.addr)
+	if err != nil {
+		return err
+	}
+	r.addr = l.Addr().String()
+	faulty := halibuttest.FaultyListener(l, func(int) []halibuttest.Fault { return r.plan.onListener(int(r.accepted.Add(1)) - 1) })
+	r.serve(t, func() error { return rt.Serve(context.Background(), faulty) })
+	return nil
+}
+
+// restart ends one side or the other now and then, in good order or at once, and
+// starts its successor, until stop is closed.
+func (r *run) restart(t *testing.T, stop <-chan struct{}) {
+	for n := 0; ; n++ {
+		next := r.plan.restart(n)
+		select {
+		case <-time.After(next.after):
+		case <-stop:
+			return
+		}
+		rt, start := r.service, r.startService
+		if next.client {
+			rt, start = r.client, r.startClient
+		}
+		if next.patience > 0 {
+			ctx, cancel := context.WithTimeout(context.Background(), next.patience)
+			_ = rt.Shutdown(ctx)
+			cancel()
+		} else {
+			_ = rt.Close()
+		}
+		if err := start(t); err != nil {
+			t.Errorf("%s: restarting: %v", r.name, err)
+			return
+		}
+		r.restarted++
+	}
 }
 
 func (r *run) serve(t *testing.T, f func() error) {
@@ -112,9 +169,17 @@ func (r *run) stop() {
 	r.ended.Wait()
 }
 
-// callers make calls, each with the next number, until more says no.
-func (r *run) callers(callers int, next *atomic.Int64, more func(n int) bool) {
-	var calling sync.WaitGroup
+// callers make calls, each with the next number, until more says no. Both sides
+// are restarted meanwhile where that is part of the run.
+func (r *run) callers(t *testing.T, callers int, more func(n int) bool) {
+	var (
+		calling, restarting sync.WaitGroup
+		next                atomic.Int64
+	)
+	stop := make(chan struct{})
+	if r.restarts {
+		restarting.Go(func() { r.restart(t, stop) })
+	}
 	for range callers {
 		calling.Go(func() {
 			for {
@@ -127,6 +192,8 @@ func (r *run) callers(callers int, next *atomic.Int64, more func(n int) bool) {
 		})
 	}
 	calling.Wait()
+	close(stop)
+	restarting.Wait()
 }
 
 func (r *run) call(n int) {
@@ -146,7 +213,11 @@ func (r *run) call(n int) {
 		ctx = limited
 	}
 	r.ledger.begin(call.id, call.String())
-	r.ledger.told(call.id, r.make(ctx, call))
+	err := r.make(ctx, call)
+	r.ledger.told(call.id, err)
+	if errors.Is(err, halibut.ErrClosed) {
+		time.Sleep(5 * r.plan.pause) // until the client has a successor
+	}
 }
 
 // make makes the call and checks what it returns.
@@ -164,27 +235,27 @@ func (r *run) make(ctx context.Context, call plannedCall) error {
 	switch call.method {
 	case "Echo":
 		text := strings.Repeat("x", int(min(call.size, 50_000)))
-		got, err := halibut.Call[string](ctx, r.caller, "ISoak", "Echo", call.id, text)
+		got, err := halibut.Call[string](ctx, r.caller.Load(), "ISoak", "Echo", call.id, text)
 		if err == nil && got != text {
 			r.ledger.fail("%s returned %d other bytes", call, len(got))
 		}
 		return err
 	case "Upload", "UploadLive":
-		n, err := halibut.Call[int64](ctx, r.caller, "ISoak", call.method, call.id, seed, content())
+		n, err := halibut.Call[int64](ctx, r.caller.Load(), "ISoak", call.method, call.id, seed, content())
 		if err == nil && (n != call.size || call.lie != 0) {
 			r.ledger.fail("%s: %d bytes came", call, n)
 		}
 		return err
 	case "Download":
-		got, err := halibut.Call[*halibut.DataStream](ctx, r.caller, "ISoak", "Download", call.id, seed, call.size)
+		got, err := halibut.Call[*halibut.DataStream](ctx, r.caller.Load(), "ISoak", "Download", call.id, seed, call.size)
 		return r.received(call, got, err, false)
 	case "Transform":
-		got, err := halibut.Call[*halibut.DataStream](ctx, r.caller, "ISoak", "Transform", call.id, content())
+		got, err := halibut.Call[*halibut.DataStream](ctx, r.caller.Load(), "ISoak", "Transform", call.id, content())
 		return r.received(call, got, err, true)
 	case "Slow":
-		return r.caller.Call(ctx, "ISoak", "Slow", nil, call.id, int64(call.wait))
+		return r.caller.Load().Call(ctx, "ISoak", "Slow", nil, call.id, int64(call.wait))
 	case "Fail":
-		err := r.caller.Call(ctx, "ISoak", "Fail", nil, call.id)
+		err := r.caller.Load().Call(ctx, "ISoak", "Fail", nil, call.id)
 		if err == nil {
 			r.ledger.fail("%s did not fail", call)
 		}

@@ -1,13 +1,13 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"net"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +22,18 @@ var (
 // loopback is TCP.
 type loopback struct{ net.Dialer }
 
-func (*loopback) Listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+// Listen opens the port of a predecessor, too, which a connection from here may
+// have for a moment.
+func (*loopback) Listen(addr string) (l net.Listener, err error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); time.Since(begun) < 10*time.Second; <-tick.C {
+		if l, err = net.Listen("tcp", cmp.Or(addr, "127.0.0.1:0")); err == nil || addr == "" {
+			break
+		}
+	}
+	return l, err
+}
 
 // impatient are limits with which real time suffices to run into them.
 func impatient() halibut.Limits {
@@ -110,14 +121,13 @@ func round(t *testing.T, seed uint64, number int, duration time.Duration, counts
 	for i := range 2 * *pairs {
 		pair, polling := i/2, i%2 == 1
 		r := &run{
-			name: fmt.Sprintf("%d-%d-%t", number, pair, polling), polling: polling, repeat: (number+pair)%2 == 0,
-			plan:    plan{seed: seed + uint64(number) + uint64(pair)<<32, pause: 20 * time.Millisecond, wait: 50 * time.Millisecond},
+			name: fmt.Sprintf("%d-%d-%t", number, pair, polling), polling: polling, repeat: (number+pair)%2 == 0, restarts: (number+pair)%3 == 2,
+			plan:    plan{seed: seed + uint64(number) + uint64(pair)<<32, pause: 20 * time.Millisecond, wait: 50 * time.Millisecond, life: time.Second},
 			tempDir: dir, network: connections, ledger: l, limits: impatient(),
 		}
 		r.start(t)
 		running.Go(func() {
-			var next atomic.Int64
-			r.callers(8, &next, func(int) bool { return time.Now().Before(end) })
+			r.callers(t, 8, func(int) bool { return time.Now().Before(end) })
 			r.stop()
 		})
 	}
