@@ -15,7 +15,13 @@ func (d *delivery) store(response *wire.Response) {
 		d.storeFailure(newFailure(0, d.peer, fmt.Errorf("the response cannot be stored: %w", err)))
 		return
 	}
-	p.storeAnswer(d.queue, id, d.sender, &answer{payload: stored})
+	var r readiness
+	if d.sender != "" {
+		d.queue.mu.Lock()
+		r = d.queue.announce(d.peer)
+		d.queue.mu.Unlock()
+	}
+	p.storeAnswer(d.queue, id, d.sender, &answer{payload: stored}, r)
 	d.drop()
 }
 
@@ -57,12 +63,12 @@ func (q *redisQueue) storeFailure(id, requestID, sender string, f *failure) {
 			detail = nil
 		}
 	}
-	p.storeAnswer(q, id, sender, &answer{stored, detail})
+	p.storeAnswer(q, id, sender, &answer{stored, detail}, readiness{})
 }
 
 // storeAnswer keeps trying for as long as the reference does.
-func (p *Provider) storeAnswer(q *redisQueue, id, sender string, a *answer) {
-	if err := p.storage.respond(p.storing, q.keys, id, sender, a); err != nil {
+func (p *Provider) storeAnswer(q *redisQueue, id, sender string, a *answer, r readiness) {
+	if err := p.storage.respond(p.storing, q.keys, id, sender, a, r); err != nil {
 		p.log.Error("a response could not be stored: its caller will hear that this node is offline", "error", err)
 	}
 }

@@ -34,6 +34,7 @@ type call struct {
 
 	subscription *subscription // to the response
 	queued       bool          // Redis has said so; the goroutine's own
+	announced    atomic.Bool   // a Go node has said that there is a response
 	again        atomic.Bool   // it was confirmed
 	published    atomic.Pointer[answer]
 
@@ -148,11 +149,16 @@ func (c *call) enqueue() error {
 		return c.ends(c.notEncoded(err))
 	}
 	c.metadata = stored.metadata
-	look := func(string) { c.order(orderLook) }
-	c.subscription = p.channels.subscribe(q.keys.responseAvailable(id), look, c.confirmed)
-	err = p.storage.enqueue(ctx, q.keys, newRequest{id: id, payload: stored, pins: m.Pins, life: c.life(), limit: p.length})
+	if q.goAnswers.Load() < onlyGo {
+		c.subscribe()
+	}
+	r := newRequest{id: id, payload: stored, pins: m.Pins, life: c.life(), limit: p.length}
+	claimer, err := p.storage.enqueue(ctx, q.keys, r)
 	if err == nil {
 		c.queued = true
+		if claimer != "" {
+			c.watched.handed.Store(&handedCall{node: claimer, told: p.storage.told(q.keys, r)})
+		}
 		if !p.storage.cluster {
 			p.tidy(q.keys.guardKey(id))
 		}
@@ -172,6 +178,15 @@ func (c *call) enqueue() error {
 	return c.leave(func(stage queue.Stage) error { return c.notQueued(stage, err) })
 }
 
+// subscribe listens for the response, as a .NET node tells of it.
+func (c *call) subscribe() {
+	available := func(string) {
+		c.queue.answeredBy(false)
+		c.order(orderLook)
+	}
+	c.subscription = c.queue.provider.channels.subscribe(c.queue.keys.responseAvailable(c.id.String()), available, c.confirmed)
+}
+
 // confirmed is called when the subscription to the response has been made, or
 // made again: what came before is found by looking. The first time it was asked
 // for before the request was queued, and only when confirming it took long can a
@@ -182,15 +197,24 @@ func (c *call) confirmed() {
 	}
 }
 
+// timeout is how long the call waits until it subscribes, if it has not, or for
+// its request to be collected.
+func (c *call) timeout() time.Duration {
+	rest := endlessPickUp
+	if !c.deadline.IsZero() {
+		rest = time.Until(c.deadline)
+	}
+	if c.subscription == nil {
+		rest = min(rest, c.queue.provider.timing.subscribe)
+	}
+	return rest
+}
+
 // wait waits for the end of the call.
 func (c *call) wait() (*wire.Response, error) {
 	p := c.queue.provider
-	var pickUp <-chan time.Time
-	if !c.deadline.IsZero() {
-		timer := time.NewTimer(time.Until(c.deadline))
-		defer timer.Stop()
-		pickUp = timer.C
-	}
+	timer := time.NewTimer(c.timeout())
+	defer timer.Stop()
 	for {
 		select {
 		case <-c.ended:
@@ -203,8 +227,13 @@ func (c *call) wait() (*wire.Response, error) {
 		case <-p.closing:
 			err := c.leave(func(stage queue.Stage) error { return c.failure(stage, queue.ErrClosed) })
 			return c.response, err
-		case <-pickUp:
-			c.pickUpOver()
+		case <-timer.C:
+			if c.subscription == nil {
+				c.subscribe()
+				timer.Reset(c.timeout())
+			} else if !c.deadline.IsZero() {
+				c.pickUpOver()
+			}
 		case <-c.wake:
 			c.obey(c.orders.Swap(0))
 		}
@@ -399,6 +428,7 @@ func (c *call) look() bool {
 		return false
 	}
 	p.tidy(q.keys.responseKey(id))
+	q.answeredBy(c.announced.Load())
 	response, err := c.read(found)
 	c.mu.Lock()
 	defer c.mu.Unlock()

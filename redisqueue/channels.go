@@ -40,7 +40,8 @@ type subscription struct {
 	// established is called, there too, whenever the server has confirmed the
 	// subscription: what was published before is lost.
 	established func()
-	live        bool // it was confirmed on the present connection
+	live        bool          // it was confirmed on the present connection
+	left        chan struct{} // closed when its end was; nil: it goes on
 }
 
 func newChannels(client rueidis.Client, timing *timing, log *slog.Logger, connected func()) *channels {
@@ -86,6 +87,36 @@ func (s *subscription) cancel() {
 		c.lazy = true
 		time.AfterFunc(c.timing.tidy, c.tidy)
 	}
+}
+
+// isLive reports whether the server sends this subscription's messages.
+func (s *subscription) isLive() bool {
+	s.channels.mu.Lock()
+	defer s.channels.mu.Unlock()
+	return s.live
+}
+
+// leave ends the subscription when the server has confirmed that nothing more
+// comes, which it waits for up to limit.
+func (s *subscription) leave(limit time.Duration) {
+	c := s.channels
+	c.mu.Lock()
+	live := s.live && c.subs[s.name] == s
+	if live {
+		s.left = make(chan struct{})
+		c.drop, c.due = append(c.drop, s.name), true
+	}
+	c.mu.Unlock()
+	if live {
+		c.signal()
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		select {
+		case <-s.left:
+		case <-timer.C:
+		}
+	}
+	s.cancel()
 }
 
 func (c *channels) tidy() {
@@ -194,7 +225,7 @@ func (c *channels) take(list *[]string, most int, subscribed bool) []string {
 	for len(*list) > 0 && len(names) < most {
 		name := (*list)[0]
 		*list = (*list)[1:]
-		if (c.subs[name] != nil) == subscribed {
+		if s := c.subs[name]; (s != nil && s.left == nil) == subscribed {
 			names = append(names, name)
 		}
 	}
@@ -220,15 +251,20 @@ func (c *channels) onMessage(m rueidis.PubSubMessage) {
 }
 
 func (c *channels) onSubscription(confirmed rueidis.PubSubSubscription) {
+	c.mu.Lock()
+	s := c.subs[confirmed.Channel]
+	switch {
+	case s == nil:
+	case confirmed.Kind == "subscribe":
+		s.live = true
+	case confirmed.Kind == "unsubscribe" && s.left != nil && s.live:
+		s.live = false
+		close(s.left)
+	}
+	c.mu.Unlock()
 	if confirmed.Kind != "subscribe" {
 		return
 	}
-	c.mu.Lock()
-	s := c.subs[confirmed.Channel]
-	if s != nil {
-		s.live = true
-	}
-	c.mu.Unlock()
 	if s != nil && s.established != nil {
 		s.established()
 	}

@@ -56,6 +56,7 @@ func (q *redisQueue) claimForCollectors() {
 		if w == nil || q.closed || p.life.Err() != nil {
 			q.claiming = false
 			q.mu.Unlock()
+			q.isReady()
 			return
 		}
 		peer, most := w.peer, min(q.collectors.like(w.peer), claimsAtOnce)
@@ -102,8 +103,10 @@ func (q *redisQueue) claim(peer queue.Peer, most int) ([]*claimedRequest, error)
 	q.attempt = claim{}
 	var requests []*claimedRequest
 	for _, c := range batch.claims {
-		if r := q.accept(c, token); r != nil {
-			requests = append(requests, r)
+		if id, ok := q.mayRun(c.id); ok {
+			if r := q.accept(id, c, token); r != nil {
+				requests = append(requests, r)
+			}
 		}
 	}
 	if bad := batch.bad; bad != nil {
@@ -142,21 +145,27 @@ func (q *redisQueue) dismiss() {
 	q.collectors = kept
 }
 
-// accept makes a request of what was claimed. It is nil when it may not run,
-// which the sender is told.
-func (q *redisQueue) accept(found *claimed, token string) *claimedRequest {
+// mayRun tells whether a claimed request can have an id, and is not one that
+// ran here before.
+func (q *redisQueue) mayRun(entry string) (id uuid.UUID, ok bool) {
 	p := q.provider
-	id, ok := parseID(found.id)
-	if !ok {
-		p.log.Error("an entry of the queue is no id of a request: it is dropped", "key", q.keys.list, "entry", found.id)
-		p.tidy(q.keys.claimKey(found.id))
-		return nil
+	if id, ok = parseID(entry); !ok {
+		p.log.Error("an entry of the queue is no id of a request: it is dropped", "key", q.keys.list, "entry", entry)
+		p.tidy(q.keys.claimKey(entry))
+		return id, false
 	}
 	if p.ran.has(id) {
 		p.log.Error("Redis has handed out a request twice: it is not run again. Has a replica taken over that lags behind?", "request", id)
-		p.tidy(q.keys.claimKey(found.id))
-		return nil
+		p.tidy(q.keys.claimKey(entry))
+		return id, false
 	}
+	return id, true
+}
+
+// accept makes a request of what was claimed. It is nil when it cannot be read,
+// which the sender is told.
+func (q *redisQueue) accept(id uuid.UUID, found *claimed, token string) *claimedRequest {
+	p := q.provider
 	r := &claimedRequest{reading: new(reading), id: id, token: token, pins: strings.Fields(found.pins), sender: found.sender, life: found.life}
 	if r.call = p.call(id); r.call != nil {
 		r.request, r.pins = r.call.request, r.call.pins
@@ -164,6 +173,10 @@ func (q *redisQueue) accept(found *claimed, token string) *claimedRequest {
 			return r // as the caller has made it
 		}
 		r.reading.told = func() { r.call.hasSent(r.reading.progress) }
+	}
+	if r.call == nil && r.sender == p.node {
+		p.tidy(q.keys.claimKey(found.id)) // the caller has left
+		return nil
 	}
 	m := q.message(id, KindRequest)
 	m.Pins = found.pins

@@ -9,10 +9,11 @@ import (
 // collector is one Next, or one TryNext. The queue's lock guards delivery, until
 // ready.
 type collector struct {
-	peer     queue.Peer
-	waits    bool          // for as long as it takes: it is a Next
-	ready    chan struct{} // one signal, when the collector is out of the list
-	delivery *delivery     // nil: the queue was closed, or there is nothing for a TryNext
+	peer      queue.Peer
+	waits     bool          // for as long as it takes: it is a Next
+	ready     chan struct{} // one signal, when the collector is out of the list
+	announced bool          // other nodes know that it waits
+	delivery  *delivery     // nil: the queue was closed, or there is nothing for a TryNext
 }
 
 // collectors are in the order they began to wait.

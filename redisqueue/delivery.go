@@ -113,9 +113,18 @@ func (d *delivery) Respond(response *wire.Response) bool {
 	if _, ok := d.settle(); !ok {
 		return false
 	}
+	if d.sender == "" {
+		return d.queue.provider.goAlong(func() {
+			d.store(response)
+			d.finish()
+		})
+	}
+	d.queue.answers(1)
 	return d.queue.provider.goAlong(func() {
 		d.store(response)
+		d.queue.answers(-1)
 		d.finish()
+		d.queue.isReady()
 	})
 }
 

@@ -22,6 +22,7 @@ func hasty(t *timing) {
 	*t = timing{
 		attempt: 200 * time.Millisecond, pause: 50 * time.Millisecond, budget: 20 * time.Second,
 		leave: 300 * time.Millisecond, respond: 20 * time.Second, closing: 500 * time.Millisecond, slow: time.Millisecond,
+		subscribe: time.Millisecond, ready: time.Minute, tellAgain: 50 * time.Millisecond,
 		tick: 20 * time.Millisecond, firstBeat: 40 * time.Millisecond, beat: 100 * time.Millisecond, retryBeat: 50 * time.Millisecond,
 		watch: 40 * time.Millisecond, senderSilent: 1500 * time.Millisecond, processSilent: time.Second,
 		collectedCheck: 100 * time.Millisecond, responsePoll: 100 * time.Millisecond, responsePolls: time.Second,

@@ -63,9 +63,15 @@ func (k keyspace) node(id string) string {
 	return k.channels + ":channel:" + goNamespace + "Node::" + id
 }
 
+// handed is the channel on which a Go node hears of requests that are its own.
+func (k keyspace) handed(node string) string { return k.handedHead() + node }
+
+func (k keyspace) handedHead() string { return k.channels + ":channel:" + goNamespace + "Handed::" }
+
 // endpointKeys are the names that belong to one endpoint, as .NET spells it.
 type endpointKeys struct {
-	list, pulse, last                           string
+	endpoint                                    string
+	list, pulse, last, ready                    string
 	request, response, marker, guard            string // up to the request's id
 	claimHead, claimTail                        string // around the request's id
 	responseChannel, cancelChannel, beatChannel string
@@ -73,8 +79,10 @@ type endpointKeys struct {
 
 func (k keyspace) endpoint(endpoint, node string) *endpointKeys {
 	e := &endpointKeys{
+		endpoint: endpoint,
 		list:     k.prefix + ":list:" + namespace + "PendingRequestGuidsQueue::" + endpoint,
 		pulse:    k.channels + ":channel:" + namespace + "RequestMessagesPulseChannel::" + endpoint,
+		ready:    k.prefix + ":list:" + goNamespace + "Ready::" + endpoint,
 		last:     k.prefix + ":string:" + goNamespace + "LastClaim::" + endpoint + "::" + node,
 		request:  k.prefix + ":hash:" + namespace + "RequestMessage::" + endpoint + "::",
 		response: k.prefix + ":hash:" + namespace + "Response::" + endpoint + "::",

@@ -42,6 +42,8 @@ type Provider struct {
 	work  sync.WaitGroup // of goAlong
 	sends sync.WaitGroup
 
+	handovers *subscription // nil: in a Cluster
+
 	roused  chan struct{} // for the watch: there is something to look after
 	untidy  untidy
 	orphans time.Time // when the store was last rid of them; the watch's own
@@ -49,6 +51,7 @@ type Provider struct {
 	attendances attendances
 
 	ran     recent // requests that were in the hands of a collector of this node
+	told    recent // requests that were handed to this node
 	unclean recent // ids of calls whose response may still come
 
 	mu         sync.Mutex
@@ -82,6 +85,9 @@ func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
 
 // start begins what runs as long as the Provider does.
 func (p *Provider) start() {
+	if !p.storage.cluster {
+		p.handovers = p.channels.subscribe(p.keys.handed(p.node), p.handed, nil)
+	}
 	p.loops.Go(func() { p.channels.run(p.life) })
 	p.loops.Go(p.watch)
 }
@@ -129,7 +135,6 @@ func (p *Provider) Close() error {
 	for _, d := range p.deliveries {
 		held = append(held, d)
 	}
-	p.queues = nil
 	p.mu.Unlock()
 	close(p.closing)
 	for _, q := range queues {
@@ -140,6 +145,9 @@ func (p *Provider) Close() error {
 	}
 	giveUp := time.AfterFunc(p.timing.closing, p.stop)
 	p.sends.Wait()
+	if p.handovers != nil {
+		p.handovers.leave(p.timing.leave) // what was handed to us is put back
+	}
 	p.end()
 	p.loops.Wait()
 	p.mu.Lock()
@@ -248,6 +256,7 @@ func (p *Provider) answered(published string) {
 		return
 	}
 	if c := p.call(parsed); c != nil {
+		c.announced.Store(true)
 		c.published.Store(a)
 		c.order(orderLook)
 	}

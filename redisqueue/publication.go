@@ -39,11 +39,18 @@ func parsePublication(published string) (id string, a *answer, ok bool) {
 	}
 	a = &answer{}
 	for _, part := range []*[]byte{&a.payload.message, &a.payload.metadata, &a.failure} {
-		if len(rest) < 4 || int64(binary.LittleEndian.Uint32(rest)) > int64(len(rest)-4) {
+		if *part, rest, ok = cutPart(rest); !ok {
 			return "", nil, false
 		}
-		length := binary.LittleEndian.Uint32(rest)
-		*part, rest = rest[4:4+length:4+length], rest[4+length:]
 	}
 	return id, a, len(rest) == 0
+}
+
+// cutPart takes one part off, which is behind its length.
+func cutPart(b []byte) (part, rest []byte, ok bool) {
+	if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-4) {
+		return nil, nil, false
+	}
+	end := 4 + binary.LittleEndian.Uint32(b)
+	return b[4:end:end], b[end:], true
 }

@@ -3,6 +3,7 @@ package redisqueue
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halibut-go/halibut/queue"
@@ -18,6 +19,9 @@ type redisQueue struct {
 
 	attempt claim // the one whose outcome is not known yet; claimForCollectors' own
 
+	// goAnswers counts the responses from Go nodes since a .NET node's.
+	goAnswers atomic.Int32
+
 	mu         sync.Mutex
 	collectors collectors
 	collected  int           // requests that collectors of this node hold
@@ -25,6 +29,8 @@ type redisQueue struct {
 	pulses     uint64        // how often there may have been something new
 	empty      uint64        // the pulse at which there was nothing left
 	seen       map[peerPins]uint64
+	storing    int       // responses on their way to Redis
+	answered   time.Time // when the last one was given
 	claiming   bool      // claim runs
 	claimed    time.Time // when it last did
 	closed     bool
@@ -113,6 +119,9 @@ func (q *redisQueue) join(peer queue.Peer, waits bool) (*collector, error) {
 	w := &collector{peer: peer, waits: waits, ready: make(chan struct{}, 1)}
 	q.collectors = append(q.collectors, w)
 	q.kick()
+	if waits && q.storing == 0 && !q.claiming && time.Since(q.answered) < q.provider.timing.ready {
+		q.provider.goAlong(q.isReady)
+	}
 	return w, nil
 }
 
@@ -187,5 +196,18 @@ func (q *redisQueue) close() {
 	q.mu.Unlock()
 	for _, w := range left {
 		w.ready <- struct{}{}
+	}
+}
+
+// onlyGo is how many responses in a row come from Go nodes before there is no
+// hurry any more to listen for a .NET node's.
+const onlyGo = 10
+
+// answeredBy notes what kind of node a response came from.
+func (q *redisQueue) answeredBy(goNode bool) {
+	if !goNode {
+		q.goAnswers.Store(0)
+	} else if n := q.goAnswers.Load(); n < onlyGo {
+		q.goAnswers.CompareAndSwap(n, n+1)
 	}
 }

@@ -17,7 +17,23 @@ type recent struct {
 func (r *recent) add(id uuid.UUID, life time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.insert(id, time.Now(), life)
+}
+
+// addNew adds what is not a member yet, and reports whether it did.
+func (r *recent) addNew(id uuid.UUID, life time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
+	if until, ok := r.until[id]; ok && now.Before(until) {
+		return false
+	}
+	r.insert(id, now, life)
+	return true
+}
+
+// insert does it. r.mu is held.
+func (r *recent) insert(id uuid.UUID, now time.Time, life time.Duration) {
 	if r.until == nil {
 		r.until = make(map[uuid.UUID]time.Time)
 	}

@@ -66,6 +66,8 @@ type timing struct {
 	closing time.Duration // what Close has still to tell
 	slow    time.Duration // subscribing, that a response may have been missed
 
+	subscribe time.Duration // after queuing, where Go nodes answer; else at once
+
 	tick           time.Duration // of the watch
 	firstBeat      time.Duration // after the request was queued, or collected
 	beat           time.Duration
@@ -80,12 +82,15 @@ type timing struct {
 	queuePoll      time.Duration // for requests whose pulse was lost
 	sentinel       time.Duration // while calls wait
 	attend         time.Duration // telling others again who collects here
+	ready          time.Duration // from when a collector waits, that requests are handed to its node
+	tellAgain      time.Duration // a node that was handed a request and is not heard of; grows twofold
 	tidy           time.Duration // collecting names to delete and to unsubscribe
 }
 
 func defaultTiming() timing {
 	return timing{
 		attempt: 5 * time.Second, pause: time.Second, budget: 30 * time.Second, leave: time.Second, respond: 10 * time.Minute, closing: 5 * time.Second, slow: 3 * time.Millisecond,
+		subscribe: 100 * time.Millisecond, ready: time.Second, tellAgain: 2 * time.Second,
 		tick: time.Second, firstBeat: 7 * time.Second, beat: 15 * time.Second, retryBeat: 7500 * time.Millisecond,
 		watch: 2 * time.Second, senderSilent: 90 * time.Second, processSilent: 60 * time.Second,
 		collectedCheck: 15 * time.Second, responsePoll: 15 * time.Second, responsePolls: 2 * time.Minute,

@@ -82,6 +82,7 @@ func (q *redisQueue) putBack(r *claimedRequest) {
 	outcome, err := p.storage.release(p.storing, q.keys, id, r.token, r.learned, p.timing.budget)
 	if err != nil {
 		p.log.Error("a request that nobody was there for could not be put back", "error", err)
+		p.told.remove(r.id) // its sender may tell us again
 	}
 	switch {
 	case r.call != nil:

@@ -53,18 +53,53 @@ var errListFull = errors.New("the list has reached its limit")
 // guardLife is longer than a request is tried to be queued.
 const guardLife = 2 * time.Minute
 
-// enqueue stores a request and puts it at the end of the queue.
-func (s *storage) enqueue(ctx context.Context, e *endpointKeys, r newRequest) error {
+// enqueue stores a request and puts it at the end of the queue, unless it goes
+// to a node that is ready for it, which is returned then.
+func (s *storage) enqueue(ctx context.Context, e *endpointKeys, r newRequest) (claimer string, err error) {
 	if s.cluster {
-		return s.enqueueInCluster(ctx, e, r)
+		return "", s.enqueueInCluster(ctx, e, r)
 	}
 	key := e.requestKey(r.id)
-	return s.timing.retry(ctx, step{name: "queuing a request", key: key + ", " + e.list}, func(ctx context.Context) error {
-		return fullOr(s.exec(ctx, scriptEnqueue, []string{key, e.list, e.guardKey(r.id)}, []string{
-			milliseconds(r.life), text(r.payload.message), text(r.payload.metadata), r.pins, s.node,
-			r.id, seconds(listLife), e.pulse, strconv.Itoa(r.limit), milliseconds(guardLife),
-		}).AsInt64())
+	keys := []string{key, e.list, e.guardKey(r.id), e.claimKey(r.id), e.ready}
+	args := []string{
+		milliseconds(r.life), text(r.payload.message), text(r.payload.metadata), r.pins, s.node,
+		r.id, seconds(listLife), e.pulse, strconv.Itoa(r.limit), milliseconds(guardLife),
+		s.keys.handedHead(), s.told(e, r), strconv.Itoa(handedAtMost), milliseconds(s.timing.ready),
+	}
+	err = s.timing.retry(ctx, step{name: "queuing a request", key: key + ", " + e.list}, func(ctx context.Context) (err error) {
+		if claimer, err = s.exec(ctx, scriptEnqueue, keys, args).ToString(); err == nil && claimer == "full" {
+			err = errListFull
+		}
+		return err
 	})
+	return claimer, err
+}
+
+// told is what a node hears of a request that it is handed, but for the message.
+func (s *storage) told(e *endpointKeys, r newRequest) string {
+	h := handover{id: r.id, endpoint: e.endpoint, pins: r.pins, sender: s.node, life: r.life, payload: r.payload}
+	return text(h.head())
+}
+
+// ready says that collectors of this node wait.
+func (s *storage) ready(ctx context.Context, e *endpointKeys, r readiness) error {
+	return s.timing.try(ctx, func(ctx context.Context) error {
+		return s.exec(ctx, scriptReady, []string{e.ready}, []string{milliseconds(s.timing.ready), r.entry, strconv.Itoa(r.times)}).Error()
+	})
+}
+
+// handed finds a request that was handed to this node; nil when it is not its
+// own any more.
+func (s *storage) handed(ctx context.Context, e *endpointKeys, id string) (c *claimed, err error) {
+	key := e.claimKey(id)
+	err = s.timing.retry(ctx, step{name: "reading a request", key: key}, func(ctx context.Context) error {
+		reply, err := s.exec(ctx, scriptHanded, []string{key}, []string{id}).ToArray()
+		if err == nil && len(reply) == 6 {
+			c, err = parseClaim(id, reply)
+		}
+		return err
+	})
+	return c, err
 }
 
 func fullOr(n int64, err error) error {
@@ -109,8 +144,9 @@ func (s *storage) claim(ctx context.Context, e *endpointKeys, attempt *claim, pe
 	if s.cluster {
 		return s.claimInCluster(ctx, e, attempt, peer)
 	}
-	reply, err := s.exec(ctx, scriptClaim, []string{e.list, e.last}, []string{
+	reply, err := s.exec(ctx, scriptClaim, []string{e.list, e.last, e.ready}, []string{
 		attempt.token, s.node, e.request, e.claimHead, e.claimTail, e.marker, peer.Thumbprint, peer.SHA256, strconv.Itoa(scan), strconv.Itoa(most),
+		readyEntry(s.node, peer),
 	}).ToArray()
 	if err != nil {
 		return nil, err
@@ -230,16 +266,23 @@ func (s *storage) unlist(ctx context.Context, e *endpointKeys, id string) error 
 
 // respond stores a response, or how the call ended without one. The sender is
 // told by its node's channel if it is a Go node, with the answer itself if that
-// is short.
-func (s *storage) respond(ctx context.Context, e *endpointKeys, id, sender string, a *answer) error {
+// is short. Besides the others hear of collectors that wait.
+func (s *storage) respond(ctx context.Context, e *endpointKeys, id, sender string, a *answer, r readiness) error {
 	key, channel, message := e.responseKey(id), e.responseAvailable(id), "{}"
 	if sender != "" {
 		channel, message = s.keys.node(sender), a.publication(id)
 	}
+	keys := []string{key}
+	args := []string{milliseconds(responseLife), channel, text(a.payload.message), text(a.payload.metadata), text(a.failure), message}
+	if r.times > 0 {
+		keys, args = append(keys, e.ready), append(args, milliseconds(s.timing.ready), r.entry, strconv.Itoa(r.times))
+	}
 	return s.timing.retry(ctx, step{name: "storing a response", key: key, budget: s.timing.respond, patient: true}, func(ctx context.Context) error {
-		return s.exec(ctx, scriptRespond, []string{key}, []string{
-			milliseconds(responseLife), channel, text(a.payload.message), text(a.payload.metadata), text(a.failure), message,
-		}).Error()
+		err := s.exec(ctx, scriptRespond, keys, args).Error()
+		if err != nil {
+			keys = keys[:1] // who waited then may have been served since
+		}
+		return err
 	})
 }
 

@@ -15,9 +15,35 @@ type watchedCall struct {
 	heard     atomic.Int64
 	beats     atomic.Pointer[subscription]
 	over      atomic.Bool
+	handed    atomic.Pointer[handedCall] // nil: it is in the queue, or was collected
 
 	beat, check, poll time.Time // when next
 	gap               time.Duration
+}
+
+// handedCall is a call whose request was handed to a node.
+type handedCall struct {
+	node, told string
+	heard      atomic.Bool // of the node
+	again      time.Time   // the watch's own: when to tell it again
+	gap        time.Duration
+}
+
+// tellAgain tells the node of its request, in case that the message was lost.
+func (c *call) tellAgain(now time.Time, r *roundCommands) {
+	h, p := c.watched.handed.Load(), c.queue.provider
+	if h == nil || h.heard.Load() {
+		return
+	}
+	if h.gap == 0 {
+		h.gap = p.timing.tellAgain
+		h.again = c.sent.Add(h.gap)
+	}
+	if !now.Before(h.again) {
+		h.gap *= 2
+		h.again = now.Add(h.gap)
+		r.beats = append(r.beats, beat{p.keys.handed(h.node), h.told, func() { h.again = now }})
+	}
 }
 
 func (w *watchedCall) unsubscribe() {
@@ -190,6 +216,7 @@ func (c *call) watch(now time.Time, r *roundCommands) {
 		w.check = now.Add(t.collectedCheck)
 		c.order(orderCheck)
 	}
+	c.tellAgain(now, r)
 	if w.collected.Load() {
 		c.listen(now)
 	}
@@ -202,6 +229,9 @@ func (c *call) listen(now time.Time) {
 		w.heard.Store(int64(now.Sub(c.sent)))
 		hear := func(text string) {
 			w.heard.Store(int64(time.Since(c.sent)))
+			if h := w.handed.Load(); h != nil {
+				h.heard.Store(true)
+			}
 			c.hasSent(func() map[string]int64 { return parseHeartbeat(text) })
 		}
 		w.beats.Store(p.channels.subscribe(c.queue.keys.processorBeats(c.id.String()), hear, nil))
