@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +15,8 @@ type report struct {
 	Rounds      int
 	Took        float64 // seconds
 	Comparisons []comparisonReport
+	HeldSizes   []int64
+	Held        []heldRow
 	Counts      []counted
 	HalfLoad    []latencyRow
 	Beside      []latencyRow
@@ -35,6 +38,7 @@ func (r *report) write(w io.Writer) error {
 	for _, c := range r.Comparisons {
 		t.comparison(c)
 	}
+	t.held(r.Held, r.HeldSizes)
 	t.counts(r.Counts)
 	t.halfLoad(r.HalfLoad)
 	t.beside(r.Beside, r.BesideSize)
@@ -115,6 +119,26 @@ func (t *tables) comparison(c comparisonReport) {
 		rows = append(rows, row)
 	}
 	t.table(c.Title, rows)
+}
+
+func (t *tables) held(list []heldRow, sizes []int64) {
+	rows := [][]string{{""}}
+	for _, direction := range []string{"up", "down"} {
+		for _, size := range sizes {
+			rows[0] = append(rows[0], fmt.Sprintf("%d MiB %s", size>>20, direction))
+		}
+	}
+	if len(sizes) > 0 {
+		rows[0] = append(rows[0], fmt.Sprintf("allocated for %d MiB up", sizes[0]>>20), "down")
+	}
+	for _, r := range list {
+		row := []string{r.Peer}
+		for _, held := range slices.Concat(r.Up, r.Down) {
+			row = append(row, fmt.Sprintf("%.2f", held/(1<<20)))
+		}
+		rows = append(rows, append(row, fmt.Sprintf("%.1f", r.AllocUp/(1<<20)), fmt.Sprintf("%.1f", r.AllocDown/(1<<20))))
+	}
+	t.table("MiB that both ends hold at most while a stream goes through", rows)
 }
 
 func (t *tables) counts(counts []counted) {

@@ -33,6 +33,7 @@ func (s *suite) parts() []part {
 		parts = append(parts, part{c.Key, func() error { return s.compare(c) }})
 	}
 	return append(parts,
+		part{"stream-memory", s.held},
 		part{"counts", s.counts},
 		part{"half-load", s.halfLoad},
 		part{"beside-upload", s.besideUpload},
@@ -68,11 +69,10 @@ func (s *suite) comparisons() []comparison {
 			})
 		}
 	}
-	streamers := []peer{rawTLS, listening, polling(1), grpcGo, connectGo, drpcGo}
-	downloaders := slices.Insert(slices.Clone(streamers), 3, keeping(listening), keeping(polling(1)))
+	streamers := streamPeers()
 	cases = append(cases,
 		comparison{Key: "upload", Title: "64 MiB to the service, beside io.Copy over TLS", peers: streamers, prepare: streamed(streamSize, streamer.upload)},
-		comparison{Key: "download", Title: "64 MiB from the service, beside io.Copy over TLS", peers: downloaders, prepare: streamed(streamSize, streamer.download)},
+		comparison{Key: "download", Title: "64 MiB from the service, beside io.Copy over TLS", peers: downloaders(), prepare: streamed(streamSize, streamer.download)},
 		comparison{Key: "connect", Title: "New connection and first call, beside a bare handshake", peers: all, prepare: connected(either(s.short, 20, 5))},
 		comparison{
 			Key: "link", Title: "One call after another over a link of 20 ms there and back", network: s.network.slow(linkDelay / 2),
@@ -86,6 +86,14 @@ func (s *suite) comparisons() []comparison {
 		}
 	}
 	return cases
+}
+
+// streamPeers are those that can move streams.
+func streamPeers() []peer { return []peer{rawTLS, listening, polling(1), grpcGo, connectGo, drpcGo} }
+
+// downloaders are those, and both ways in which Halibut receives a result's stream.
+func downloaders() []peer {
+	return slices.Insert(streamPeers(), 3, keeping(listening), keeping(polling(1)))
 }
 
 // many are all peers, as they serve many callers: a service that polls does so
