@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/halibut-go/halibut/wire"
 )
 
 type streamToKey struct{}
@@ -13,7 +15,8 @@ type streamToKey struct{}
 // stream: its bytes are written to w while they come, in place of being kept in
 // memory or in a temporary file until the call returns. When the call returns nil
 // w has had all of them, exactly as many as the stream's Size. The [DataStream]
-// in the result then has its Size, and cannot be opened.
+// in the result then has its Size, and cannot be opened. A nil result is one that
+// is the stream itself.
 //
 // w is written to by one goroutine at a time, in pieces of up to 128 KiB, and not
 // any more when the call has returned. A Write that blocks holds the call up, also
@@ -21,40 +24,83 @@ type streamToKey struct{}
 // owns w ends the Write. As long as w takes nothing the peer cannot send, and
 // gives up after its own limit for a write, mostly one minute.
 //
-// A call that fails may have written a part. It is not made again by itself
-// then, nor by [RepeatCalls], and fails if an interceptor makes it again. When w
-// fails the error has CodeStream, Outcome Ran, and w's own error in its chain; a
-// panic of w is the caller's. A result without a data stream, or with several of
-// them, is an error of CodeStream too, of which w has nothing as a rule.
+// A call that fails may have written a part. Its Outcome then is Ran, so that it
+// is not made again, by [RepeatCalls] for example, and it fails if an interceptor
+// makes it again. When w fails the error has CodeStream and w's own error in its
+// chain; a panic of w is the caller's. A result without a data stream, or where
+// it is null, is [ErrNoStream], and one with several an error of CodeStream; w
+// is given nothing of them as a rule.
 //
-// Of an exchange through a queue whose nodes share it, the stream is stored
-// by the other node first, and written to w after that.
+// What another node of a shared queue has received, and what [Runtime.ServeQueue]
+// answers, is written to w after it was kept.
 //
-// The context that interceptors and whatever they call are given does not have w
-// any more. Generated clients hand it on.
+// The context that interceptors are given does not have w any more, nor do the
+// calls that they make by themselves. Generated clients hand it on.
 func WithStreamTo(ctx context.Context, w io.Writer) context.Context {
-	if w == nil {
-		return ctx
+	return withStreamTo(ctx, func(o *streamToOptions) { o.w, o.name = w, "" })
+}
+
+// WithStreamToFile is [WithStreamTo] with a file that appears, or takes the place of
+// the one that is there, when the call returns nil, and not before. It is written
+// beside its place first; a call that fails leaves nothing behind. A file that
+// cannot be created fails the call before anything is sent.
+func WithStreamToFile(ctx context.Context, name string) context.Context {
+	return withStreamTo(ctx, func(o *streamToOptions) { o.w, o.name = nil, name })
+}
+
+// WithStreamProgress has report told how much of a call's stream was written, of a
+// context that is or will be one of [WithStreamTo] or [WithStreamToFile]: each
+// percent once and in order, by the goroutine that writes, which waits for it.
+// The last one is told when all was written.
+func WithStreamProgress(ctx context.Context, report func(Progress)) context.Context {
+	return withStreamTo(ctx, func(o *streamToOptions) { o.report = report })
+}
+
+// ErrNoStream is the cause of the error of a call with [WithStreamTo] whose result
+// has no data stream: the method ran, and returned null for one, say. The result
+// is stored.
+var ErrNoStream = errors.New("the result has no data stream")
+
+// streamToOptions are what a context says of the stream of a call's result.
+type streamToOptions struct {
+	w      io.Writer
+	name   string // of a file, instead
+	report func(Progress)
+}
+
+func withStreamTo(ctx context.Context, change func(*streamToOptions)) context.Context {
+	var options streamToOptions
+	if before, ok := ctx.Value(streamToKey{}).(*streamToOptions); ok && before != nil {
+		options = *before
 	}
-	return context.WithValue(ctx, streamToKey{}, w)
+	change(&options)
+	return context.WithValue(ctx, streamToKey{}, &options)
+}
+
+// streamToOf are the options of the calls with a context, nil if they keep the
+// streams of their results.
+func streamToOf(ctx context.Context) *streamToOptions {
+	options, _ := ctx.Value(streamToKey{}).(*streamToOptions)
+	if options == nil || options.w == nil && options.name == "" {
+		return nil
+	}
+	return options
 }
 
 // streamTo is the writer of a call, while the call runs.
 type streamTo struct {
-	w io.Writer
+	w      io.Writer
+	name   string // of w, for errors
+	report func(Progress)
 
 	turn     chan struct{}   // held over a Write
 	ctx      context.Context // of the try that is made; nil when the call is over; guarded by turn, as what follows
 	begun    bool
+	size     int64
+	meter    *wire.Meter
 	written  int64
 	err      error // of w
 	panicked any   // by w
-}
-
-// streamToOf is the writer of the calls with a context, nil if there is none.
-func streamToOf(ctx context.Context) io.Writer {
-	w, _ := ctx.Value(streamToKey{}).(io.Writer)
-	return w
 }
 
 var errCallOver = errors.New("the call has returned")
@@ -85,7 +131,20 @@ func (s *streamTo) Write(p []byte) (n int, err error) {
 	}
 	s.written += int64(n)
 	s.err = err
+	if s.meter != nil {
+		s.meter.Advance(s.written)
+	}
 	return n, err
+}
+
+// Size is told how much is going to be written.
+func (s *streamTo) Size(size int64) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.size = size
+	if s.report != nil {
+		s.meter = wire.StreamFunc(size, nil).WithProgress(s.report).Meter()
+	}
 }
 
 // end waits for a Write that is under way, and lets none begin.
@@ -104,20 +163,44 @@ func (s *streamTo) begin(ctx context.Context) bool {
 }
 
 // runTo is run with a writer for the stream of the result.
-func (c *call) runTo(ctx context.Context, w io.Writer) error {
-	s := &streamTo{w: w, turn: make(chan struct{}, 1)}
+func (c *call) runTo(ctx context.Context, options *streamToOptions) (err error) {
+	s := &streamTo{w: options.w, name: fmt.Sprintf("%T", options.w), report: options.report, turn: make(chan struct{}, 1)}
+	var file *wire.File
+	if options.w == nil {
+		if file, err = wire.CreateFile(options.name); err != nil {
+			return c.fail(&Error{Code: CodeStream, Outcome: NotSent, Message: "the file for the result's data stream cannot be created: " + err.Error(), cause: err})
+		}
+		defer file.Abort()
+		s.w, s.name = file, options.name
+	}
 	c.streamTo = s
 	if c.result == nil {
 		c.result = new(*DataStream) // the stream is all that is wanted
 	}
+	if err := c.runUntilWritten(context.WithValue(ctx, streamToKey{}, nil)); err != nil {
+		return err
+	}
+	if file != nil {
+		if err := file.Commit(); err != nil {
+			return c.fail(&Error{Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving, Message: "the method has run, and its result was not stored: " + err.Error(), cause: err})
+		}
+	}
+	if s.meter != nil {
+		s.meter.Finish()
+	}
+	return nil
+}
+
+// runUntilWritten is run; when it has returned the writer is not used any more.
+func (c *call) runUntilWritten(ctx context.Context) error {
 	returned := false
 	defer func() {
-		s.end()
-		if returned && s.panicked != nil { // in another goroutine than this one
-			panic(s.panicked)
+		c.streamTo.end()
+		if returned && c.streamTo.panicked != nil { // in another goroutine than this one
+			panic(c.streamTo.panicked)
 		}
 	}()
-	err := c.run(context.WithValue(ctx, streamToKey{}, nil))
+	err := c.run(ctx)
 	returned = true
 	return err
 }
@@ -127,7 +210,7 @@ func (c *call) makeTo(ctx context.Context) error {
 	if !c.streamTo.begin(ctx) {
 		return c.fail(&Error{
 			Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving,
-			Message: fmt.Sprintf("the method has run, and the writer that WithStreamTo has for the result (%T) was given a part of it: the call is not made again", c.streamTo.w),
+			Message: fmt.Sprintf("the method has run, and %s, the writer of WithStreamTo, was given a part of its result: the call is not made again", c.streamTo.name),
 		})
 	}
 	if err := c.makeOnce(ctx); err != nil {
@@ -147,13 +230,14 @@ func (s *streamTo) explain(ctx context.Context, err error) error {
 	if s.err != nil && ctx.Err() == nil {
 		return &Error{
 			Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving, Addr: e.Addr, cause: s.err,
-			Message: fmt.Sprintf("the writer that WithStreamTo has for the result (%T) failed after %d bytes: %v (the method has run)", s.w, s.written, s.err),
+			Message: fmt.Sprintf("%s, the writer of WithStreamTo, failed after %d of %d bytes: %v (the method has run)", s.name, s.written, s.size, s.err),
 		}
 	}
 	if e.Message == "" && e.cause != nil {
 		e.Message = e.cause.Error()
 	}
-	e.Message += fmt.Sprintf("; the writer that WithStreamTo has for the result (%T) was given %d bytes of it", s.w, s.written)
+	e.Outcome = Ran // since bytes of its result have come
+	e.Message += fmt.Sprintf("; %s, the writer of WithStreamTo, was given %d of %d bytes", s.name, s.written, s.size)
 	return err
 }
 
@@ -162,15 +246,14 @@ func (s *streamTo) explain(ctx context.Context, err error) error {
 func (c *call) writeStream(ctx context.Context) error {
 	streams := c.response.Streams
 	defer streams.CloseAll()
-	n := streams.Len()
-	if n != 1 {
-		found := "no data stream"
-		if n > 1 {
-			found = fmt.Sprintf("%d data streams, of which nothing was written", n)
-		}
+	switch n := streams.Len(); n {
+	case 0:
+		return &Error{Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving, Message: "the method has run: " + ErrNoStream.Error() + ", which WithStreamTo is for", cause: ErrNoStream}
+	case 1:
+	default:
 		return &Error{
 			Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving,
-			Message: "the method ran, and its result has " + found + ": WithStreamTo is for a result with one",
+			Message: fmt.Sprintf("the method has run: its result has %d data streams, of which nothing was written: WithStreamTo is for one", n),
 		}
 	}
 	err := streams.Deliver(ctx, c.streamTo)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,6 +154,42 @@ func connectAgent(t *testing.T, opts *halibut.Options) (holder *halibut.Runtime)
 	})
 	return holder
 }
+
+// TestStreamToOfTheCluster: the stream of a result reaches its caller's writer from
+// whatever node the agent is connected to, and leaves the store.
+func TestStreamToOfTheCluster(t *testing.T) {
+	s := startServer(t)
+	streams, dir := sharedDirectory(t)
+	opts := &Options{Streams: streams}
+	holder := connectAgent(t, &halibut.Options{Queues: s.node(t, opts)})
+	other := newRuntime(t, "caller", &halibut.Options{Queues: s.node(t, opts)})
+	content := bytes.Repeat([]byte("0123456789"), 300_000)
+	full := errors.New("no space left")
+	for name, rt := range map[string]*halibut.Runtime{"holder": holder, "another node": other} {
+		var to bytes.Buffer
+		c := rt.Client(endpoint(t, "poll://agent"))
+		back, err := halibut.Call[*halibut.DataStream](halibut.WithStreamTo(t.Context(), &to), c, "IWork", "Echo", halibut.StreamBytes(content))
+		if err != nil || !bytes.Equal(to.Bytes(), content) || back.Size() != int64(len(content)) {
+			t.Fatalf("%s: %d bytes, %v", name, to.Len(), err)
+		}
+		if _, err := back.Open(); err == nil || !strings.Contains(err.Error(), "was written to the writer") {
+			t.Errorf("%s: opened: %v", name, err)
+		}
+		err = c.Call(halibut.WithStreamTo(t.Context(), brokenWriter{full}), "IWork", "Echo", nil, halibut.StreamBytes(content))
+		var e *halibut.Error
+		if !errors.As(err, &e) || e.Code != halibut.CodeStream || e.Outcome != halibut.Ran || !errors.Is(err, full) {
+			t.Errorf("%s: %v", name, err)
+		}
+		eventually(t, "the store is empty", func() bool {
+			left, err := filepath.Glob(filepath.Join(dir, "*"))
+			return err == nil && len(left) == 0
+		})
+	}
+}
+
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
 // TestAgentStaysConnectedInAnOutage: its connection is the same before and
 // after, and the calls that were made meanwhile succeed.

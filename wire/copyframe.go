@@ -34,10 +34,20 @@ func (e *WriterError) Unwrap() error { return e.Err }
 // over, to keep the connection. A new connection costs less than more of it.
 const skipLimit = 1 << 20
 
+// sized is a writer that wants to know beforehand how much it is going to get.
+type sized interface{ Size(int64) }
+
+func tellSize(w io.Writer, size int64) {
+	if w, ok := w.(sized); ok {
+		w.Size(size)
+	}
+}
+
 // CopyFrame reads the next frame that is wanted and writes its bytes to w as they
 // come, in place of keeping them. What it returns has its size and cannot be
 // opened. The writes are of up to 128 KiB; what comes in small pieces is not
-// held back. When w fails the error is a *WriterError.
+// held back. When w fails the error is a *WriterError. A w that has a method
+// Size(int64) is told the stream's size before the first byte.
 func (r *Reader) CopyFrame(s *Streams, w io.Writer) (*DataStream, error) {
 	i, h, err := r.nextFrame(s)
 	if err != nil {
@@ -55,6 +65,7 @@ func (r *Reader) CopyFrame(s *Streams, w io.Writer) (*DataStream, error) {
 
 func (r *Reader) copyFrame(h frameHeader, w io.Writer) error {
 	meter := progressMeter{report: r.opts.Receiving, size: h.length}
+	tellSize(w, h.length)
 	got, failed, err := r.copyOut(w, h.length, &meter)
 	if err != nil {
 		return h.cut(got, err)
@@ -143,8 +154,8 @@ func writeAll(w io.Writer, p []byte) (int, error) {
 	return n, err
 }
 
-// Deliver writes the one stream of a received message to w, unless CopyFrame has
-// done so, and closes it. A failure of w is a *WriterError.
+// Deliver writes the one stream of a received message to w as CopyFrame does,
+// unless that was done, and closes it. A failure of w is a *WriterError.
 func (s *Streams) Deliver(ctx context.Context, w io.Writer) error {
 	if n := s.Len(); n != 1 {
 		return fmt.Errorf("the message has %d data streams, and one can be written", n)
@@ -153,6 +164,7 @@ func (s *Streams) Deliver(ctx context.Context, w io.Writer) error {
 	if d.content.delivered() {
 		return nil
 	}
+	tellSize(w, d.Size())
 	if err := d.copyTo(&deliverer{ctx, w, d, 0}); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -284,37 +283,18 @@ func copyCounting(w io.Writer, r io.Reader, buf []byte, meter *progressMeter) (c
 // SaveTo writes the stream to the named file. The file appears, or replaces
 // the one that was there, only when all of it is on disk: it is written beside
 // its place first and renamed. When SaveTo fails nothing is left behind.
-func (d *DataStream) SaveTo(name string) (err error) {
-	f, err := createBeside(name)
+func (d *DataStream) SaveTo(name string) error {
+	f, err := CreateFile(name)
+	if err == nil {
+		defer f.Abort()
+		if err = d.copyTo(f); err == nil {
+			err = f.Commit()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("saving a data stream to %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("saving a data stream to %s: %w", name, err)
-			_ = f.Close() // closed already, or the first error tells more
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := d.copyTo(f); err != nil {
-		return err
-	}
-	// Without this a crash after the rename could leave an empty file.
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-// createBeside creates a file of a new name in the directory of name. Unlike
-// os.CreateTemp it leaves the permissions to the process's mask, as they are
-// for the file that it becomes.
-func createBeside(name string) (*os.File, error) {
-	dir, base := filepath.Split(name)
-	return os.OpenFile(filepath.Join(dir, "."+base+"."+uuid.NewString()+".part"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	return nil
 }
 
 // Close lets go of what a received stream holds. One that comes straight from

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -101,17 +100,9 @@ func (b *bench) measure(ctx context.Context, peer *connection) error {
 		return err
 	}
 	begun = time.Now()
-	stream, err := halibut.Call[*halibut.DataStream](ctx, peer, echoContract, "MakeBytes", b.streamed)
-	if err != nil {
-		return err
-	}
-	content, err := stream.Open()
-	if err == nil {
-		_, err = io.Copy(io.Discard, content)
-		err = errors.Join(err, content.Close())
-	}
+	err = peer.Call(halibut.WithStreamTo(ctx, io.Discard), echoContract, "MakeBytes", nil, b.streamed)
 	b.down = time.Since(begun)
-	return errors.Join(err, stream.Close())
+	return err
 }
 
 func (b *bench) one(ctx context.Context, peer *connection) error {

@@ -184,28 +184,34 @@ func (c *callVerb) once(ctx context.Context, peer *connection, out *terminal) er
 }
 
 // fetch keeps the data stream that the method returns.
-func (c *callVerb) fetch(ctx context.Context, peer *connection, out *terminal) (err error) {
+func (c *callVerb) fetch(ctx context.Context, peer *connection, out *terminal) error {
+	printed := &checkedWriter{w: out}
+	if c.output == "-" {
+		ctx = halibut.WithStreamTo(ctx, printed)
+	} else {
+		ctx = halibut.WithStreamToFile(ctx, c.output)
+	}
 	holder := reflect.New(streamHolder(c.streamPath))
-	if err := peer.Call(ctx, c.service, c.method, holder.Interface(), c.args...); err != nil {
-		return noStream(err)
-	}
-	stream := heldStream(holder.Elem())
-	if stream == nil {
+	err := peer.Call(ctx, c.service, c.method, holder.Interface(), c.args...)
+	switch {
+	case errors.Is(err, halibut.ErrNoStream):
 		return &statusError{exitRemote, errors.New("the method returned null and no data stream")}
+	case printed.err != nil:
+		return fmt.Errorf("the output cannot be written: %w", printed.err)
 	}
-	defer func() { err = errors.Join(err, stream.Close()) }()
-	if c.output != "-" {
-		return notKept(c.output, stream.SaveTo(c.output))
-	}
-	content, err := stream.Open()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	if _, err := io.Copy(out, content); err != nil {
-		return fmt.Errorf("the output cannot be written: %w", err)
-	}
-	return nil
+	return notKept(c.output, err, noStream(err))
+}
+
+// checkedWriter remembers that a write has failed.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	w.err = err
+	return n, err
 }
 
 // explain shows the remote side's details to who asks for them.

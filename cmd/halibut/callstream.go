@@ -57,20 +57,6 @@ func streamHolder(path []string) reflect.Type {
 	return t
 }
 
-// heldStream takes the data stream out of a value of streamHolder's type, nil where
-// something on the way is null.
-func heldStream(v reflect.Value) *halibut.DataStream {
-	for {
-		if v.IsNil() {
-			return nil
-		}
-		if stream, ok := v.Interface().(*halibut.DataStream); ok {
-			return stream
-		}
-		v = v.Elem().Field(0)
-	}
-}
-
 // noStream says of a result that is no data stream what it means to the user.
 func noStream(err error) error {
 	var e *halibut.Error

@@ -65,23 +65,16 @@ func (g *getFile) run(cmd *cobra.Command, args []string) error {
 }
 
 func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, bar *progress, remote, local string) error {
-	content, err := tentacle.NewClient(peer, once).Download(ctx, remote)
-	if err != nil {
-		bar.done()
-	}
+	// The sum is compared before the file takes its place.
+	temporary := local + "." + strings.ToLower(rand.Text()[:8]) + ".part"
+	_, err := tentacle.NewClient(peer, once).Download(halibut.WithStreamToFile(ctx, temporary), remote)
+	bar.done()
+	took := bar.took()
 	if errors.Is(err, fs.ErrNotExist) {
 		return &statusError{exitRemote, fmt.Errorf("the peer has no file %s", remote)}
 	}
 	if err != nil {
-		return peer.explain(ctx, err)
-	}
-	// The sum is compared before the file takes its place.
-	temporary := local + "." + strings.ToLower(rand.Text()[:8]) + ".part"
-	err = errors.Join(notKept(local, content.SaveTo(temporary)), content.Close())
-	bar.done()
-	took := bar.took()
-	if err != nil {
-		return err
+		return notKept(local, err, peer.explain(ctx, err))
 	}
 	bytes, same, err := g.compare(ctx, peer, remote, temporary)
 	if err == nil {
@@ -94,13 +87,14 @@ func (g *getFile) fetch(ctx context.Context, peer *connection, out *terminal, ba
 	return out.err
 }
 
-// notKept is an error of writing a file, by the name that the user knows.
-func notKept(name string, err error) error {
+// notKept is explained, or where a call has failed because the file of its result
+// cannot be written, an error by the name that the user knows.
+func notKept(name string, err, explained error) error {
 	var system *fs.PathError
-	if errors.As(err, &system) {
+	if halibut.CodeOf(err) == halibut.CodeStream && errors.As(err, &system) && strings.HasSuffix(system.Path, ".part") {
 		return fmt.Errorf("%s cannot be written, and nothing of it was kept: %w", name, system.Err)
 	}
-	return err
+	return explained
 }
 
 // place gives a complete file its name. A file that has come there meanwhile is

@@ -62,29 +62,23 @@ func (c *Client) UploadFile(ctx context.Context, localPath, remotePath string, p
 
 // Download fetches a file of the Tentacle's machine. All of it has come when
 // Download returns; the caller closes the stream. errors.Is(err, fs.ErrNotExist)
-// holds when there is no such file.
+// holds when there is no such file. With [halibut.WithStreamTo] it goes straight to
+// a writer.
 func (c *Client) Download(ctx context.Context, remotePath string) (*halibut.DataStream, error) {
 	content, err := c.files().DownloadFile(ctx, remotePath)
-	if err == nil && content == nil {
+	if err == nil && content == nil || errors.Is(err, halibut.ErrNoStream) {
 		err = &fs.PathError{Op: "download", Path: remotePath, Err: fs.ErrNotExist}
 	}
 	return content, err
 }
 
-// DownloadFile is [Client.Download] into a local file, which appears, or takes
-// the place of the one that is there, only when it is complete. progress, unless
-// nil, is told how far writing it has come; the bytes have all been received
-// then.
+// DownloadFile is [Client.Download] straight into a local file, which appears, or
+// takes the place of the one that is there, only when it is complete. progress,
+// unless nil, is told how far it has come.
 func (c *Client) DownloadFile(ctx context.Context, remotePath, localPath string, progress func(halibut.Progress)) error {
-	content, err := c.Download(ctx, remotePath)
-	if err != nil {
-		return err
-	}
-	saving := content
-	if progress != nil {
-		saving = content.WithProgress(progress)
-	}
-	return errors.Join(saving.SaveTo(localPath), content.Close())
+	ctx = halibut.WithStreamProgress(halibut.WithStreamToFile(ctx, localPath), progress)
+	_, err := c.Download(ctx, remotePath)
+	return err
 }
 
 func (c *Client) files() FileTransferService {

@@ -42,12 +42,10 @@ func main() {
 	source, back := must(os.CreateTemp(folder, "source")), filepath.Join(folder, "back")
 	must(source.WriteString("a file of any length"))
 	fmt.Println(must(halibut.Call[int64](ctx, files, "IFiles", "Store", must(halibut.StreamFile(source.Name())))), "bytes stored")
-	content := must(halibut.Call[*halibut.DataStream](ctx, files, "IFiles", "Fetch"))
-	defer content.Close()
-	if err := content.SaveTo(back); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("fetched back: %s\n", must(os.ReadFile(back)))
+
+	// What comes back goes straight into a file, which appears when it is complete.
+	content := must(halibut.Call[*halibut.DataStream](halibut.WithStreamToFile(ctx, back), files, "IFiles", "Fetch"))
+	fmt.Printf("%d bytes fetched: %s\n", content.Size(), must(os.ReadFile(back)))
 }
 
 func must[T any](value T, err error) T {

@@ -5,5 +5,5 @@ func Example() {
 	main()
 	// Output:
 	// 20 bytes stored
-	// fetched back: a file of any length
+	// 20 bytes fetched: a file of any length
 }
