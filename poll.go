@@ -17,8 +17,9 @@ type pollOptions struct {
 }
 
 // PollConnections lets a polling service open up to n connections: one waits
-// for requests, and another is opened when all are busy and closed again when
-// it was idle for a minute. The default is 1, with which calls run one after
+// for requests, and another is opened when all are busy, or a client that is
+// written in Go says that requests wait, and closed again when it was idle for a
+// minute. The default is 1, with which calls run one after
 // another in the order they were queued; with more they are only started in
 // that order, and run side by side. A client that allows fewer is not pressed:
 // that an extra connection is refused is taken as its limit.

@@ -121,7 +121,8 @@ func (p *poller) start(extra bool) (*pollerConnection, error) {
 	p.opened(extra)
 	if extra {
 		p.mu.Lock()
-		c.leave = time.AfterFunc(extraIdle, service.Drain) // unless a request comes
+		c.heard = time.Now()
+		c.leave = time.AfterFunc(extraIdle, c.leaveIfIdle)
 		p.mu.Unlock()
 	}
 	c.made = Connection{Peer: peer, Dialled: true, Since: time.Now()}
@@ -189,37 +190,51 @@ type pollerConnection struct {
 	made    Connection
 	ended   chan error // tells why it has ended
 	extra   bool
-	busy    bool        // guarded by poller.mu
-	leave   *time.Timer // of an extra connection that is idle
+
+	// Guarded by poller.mu.
+	busy  bool
+	heard time.Time   // when a request began or ended
+	leave *time.Timer // of an extra connection
 }
 
 // setBusy counts the connection among the busy ones or no longer, and opens
-// another when none is left that waits.
-func (c *pollerConnection) setBusy(busy bool) {
+// another when none is left that waits, or the client says that requests do.
+func (c *pollerConnection) setBusy(busy, crowded bool) {
 	p := c.poller
+	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard = time.Now()
-	if busy == c.busy {
-		return
-	}
+	p.heard, c.heard = now, now
 	c.busy = busy
 	if !busy {
 		p.busy--
-		if c.extra {
-			c.leave = time.AfterFunc(extraIdle, c.service.Drain)
-		}
 		return
 	}
 	p.busy++
-	if c.leave != nil {
-		c.leave.Stop()
-	}
-	if p.busy < p.open || p.places() >= p.options.connections || p.opening || time.Now().Before(p.limited) || p.rt.isDraining() {
+	if p.busy < p.open && !crowded || p.places() >= p.options.connections || p.opening || now.Before(p.limited) || p.rt.isDraining() {
 		return
 	}
 	p.opening = true
 	p.extras.Go(p.extra)
+}
+
+// leaveIfIdle ends an extra connection that was idle for long enough, and looks
+// again later at one that was not. A timer that is set for each request would cost
+// more than the request.
+func (c *pollerConnection) leaveIfIdle() {
+	p := c.poller
+	p.mu.Lock()
+	idle := time.Since(c.heard)
+	if c.busy || idle < extraIdle {
+		if c.busy {
+			idle = 0
+		}
+		c.leave.Reset(extraIdle - idle)
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
+	c.service.Drain()
 }
 
 // places are those that connections take up, one that is just being made anew

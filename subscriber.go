@@ -280,7 +280,7 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 	p := passings.Get().(*passing)
 	p.Delivery = delivery
 	p.call = exchange.Call{
-		Request:  delivery.Request(),
+		Request:  p.request(),
 		Receiver: p,
 		Untyped:  true, // the types are known where the response goes to
 		Response: delivery.Options().Response,
@@ -345,6 +345,30 @@ func (s *subscriber) mayGoElsewhere(failed *exchange.CallError) bool {
 type passing struct {
 	queue.Delivery
 	call exchange.Call
+
+	// Of a request that waited, what the service is told of that.
+	crowded  wire.Request
+	metadata wire.CallMetadata
+}
+
+// crowdedAfter is how long a request waits in the queue of a service that should
+// open another connection if it may: longer than it takes to bring one from the
+// end of a call to where the next may begin.
+const crowdedAfter = 100 * time.Microsecond
+
+// request is what to send: a request that has waited says so.
+func (p *passing) request() *wire.Request {
+	request := p.Delivery.Request()
+	if d, ok := p.Delivery.(queue.Waited); !ok || d.Waited() < crowdedAfter {
+		return request
+	}
+	if request.Call != nil {
+		p.metadata = *request.Call
+	}
+	p.metadata.Crowded = true
+	p.crowded = *request
+	p.crowded.Call = &p.metadata
+	return &p.crowded
 }
 
 var passings = sync.Pool{New: func() any { return new(passing) }}

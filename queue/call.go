@@ -14,6 +14,7 @@ type call struct {
 	request  *wire.Request
 	options  SendOptions // PickUp is in force
 	sent     time.Time
+	waited   time.Duration // until it was collected
 	deadline time.Time     // of the pick-up; zero: none
 	signal   chan struct{} // to Send: one after passer was set, one after over was by another goroutine
 	queue    *memoryQueue

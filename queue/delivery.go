@@ -2,9 +2,17 @@ package queue
 
 import (
 	"context"
+	"time"
 
 	"github.com/halibut-go/halibut/wire"
 )
+
+// Waited is a [Delivery] that knows how long its request was in the queue before
+// it was collected: zero when a collector was there already. It is optional.
+type Waited interface {
+	Delivery
+	Waited() time.Duration
+}
 
 // A Delivery is a request in the hands of the collector that got it from Next.
 // Exactly one of Respond, Fail and Return must be called; further calls do

@@ -21,7 +21,7 @@ type delivery struct {
 	cause  error // why ctx has ended
 }
 
-var _ Delivery = (*delivery)(nil)
+var _ Waited = (*delivery)(nil)
 
 // holds reports whether the call is still with this collector. The lock is held.
 func (d *delivery) holds() bool {
@@ -35,6 +35,9 @@ func (d *delivery) passDirectly() { d.direct, d.ctx = true, d.call.ctx }
 
 // Request implements Delivery.
 func (d *delivery) Request() *wire.Request { return d.call.request }
+
+// Waited implements Waited.
+func (d *delivery) Waited() time.Duration { return d.call.waited }
 
 // Options implements Delivery.
 func (d *delivery) Options() SendOptions { return d.call.options }

@@ -169,6 +169,7 @@ func (q *memoryQueue) take(peer Peer) *delivery {
 	for c := q.queued.first; c != nil; c = c.next {
 		if peer.MayCollect(c.options.Pins) {
 			q.queued.remove(c)
+			c.waited = time.Since(c.sent)
 			return q.collect(c, peer)
 		}
 	}

@@ -19,6 +19,9 @@ func (c *CallMetadata) appendTo(dst []byte) ([]byte, error) {
 	if c.Timeout > 0 {
 		dst = bson.AppendInt64(dst, "timeoutMs", int64((c.Timeout-1)/time.Millisecond)+1)
 	}
+	if c.Crowded {
+		dst = bson.AppendBool(dst, "crowded", true)
+	}
 	if c.Traceparent != "" {
 		dst = bson.AppendString(dst, "traceparent", c.Traceparent)
 	}
@@ -54,6 +57,8 @@ func parseCallMetadata(v Raw) *CallMetadata {
 			if ms, ok := value.Integer(); ok && ms > 0 {
 				c.Timeout = time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 			}
+		case "crowded":
+			c.Crowded = value.Type == KindBool && value.Bool()
 		case "traceparent":
 			if value.Type == KindString {
 				c.Traceparent = string(value.Text())

@@ -59,7 +59,7 @@ func TestRequestGoesThereAndBack(t *testing.T) {
 			BaseURI: "https://localhost:1/", RemoteThumbprint: "ABC", IsWebSocketEndpoint: true,
 			Proxy: &Proxy{Host: "proxy", Port: 8080, UserName: "user", Type: 1},
 		},
-		Call: &CallMetadata{Timeout: 1500*time.Millisecond + 1, Traceparent: "00-aa-bb-01", Metadata: map[string]string{"b": "2", "a": ""}},
+		Call: &CallMetadata{Timeout: 1500*time.Millisecond + 1, Crowded: true, Traceparent: "00-aa-bb-01", Metadata: map[string]string{"b": "2", "a": ""}},
 	}
 	doc, err := AppendRequest([]byte("before"), sent)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestRequestGoesThereAndBack(t *testing.T) {
 	if diff := cmp.Diff(sent.Endpoint, endpoint); diff != "" {
 		t.Error(diff)
 	}
-	want := &CallMetadata{Timeout: 1501 * time.Millisecond, Traceparent: "00-aa-bb-01", Metadata: sent.Call.Metadata}
+	want := &CallMetadata{Timeout: 1501 * time.Millisecond, Crowded: true, Traceparent: "00-aa-bb-01", Metadata: sent.Call.Metadata}
 	if diff := cmp.Diff(want, got.Call); diff != "" {
 		t.Error(diff)
 	}
@@ -226,7 +226,7 @@ func TestCallMetadataNeverFailsACall(t *testing.T) {
 	if c := request("text"); c != nil {
 		t.Errorf("text: %+v", c)
 	}
-	if c := request([]any{"timeoutMs", "x", "traceparent", 1, "metadata", 1, "other", nil}); cmp.Diff(&CallMetadata{}, c) != "" {
+	if c := request([]any{"timeoutMs", "x", "traceparent", 1, "crowded", 1, "metadata", 1, "other", nil}); cmp.Diff(&CallMetadata{}, c) != "" {
 		t.Errorf("wrong types: %+v", c)
 	}
 	if c := request([]any{"timeoutMs", math.MaxInt64}); c.Timeout <= 0 {

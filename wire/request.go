@@ -45,6 +45,9 @@ type CallMetadata struct {
 	// Timeout is how long the caller will wait, in whole milliseconds on the
 	// wire (rounded up); 0 or less means that it did not say.
 	Timeout time.Duration
+	// Crowded says that the request had to wait, because no connection of its
+	// polling service was free: one that may have more opens another.
+	Crowded bool
 	// Traceparent is the caller's W3C trace context.
 	Traceparent string
 	// Metadata is the application's own. Keys are written sorted.

@@ -49,10 +49,10 @@ func (s *Service) isDraining() bool {
 	return s.draining
 }
 
-func (s *Service) tell(busy bool) {
+func (s *Service) tell(busy, crowded bool) {
 	if s.OnBusy != nil && busy != s.told {
 		s.told = busy
-		s.OnBusy(busy)
+		s.OnBusy(busy, crowded)
 	}
 }
 

@@ -270,7 +270,7 @@ func TestServiceBeforeRecordedCallers(t *testing.T) {
 		handler := &recordedHandler{t: t, items: items}
 		service := identified(t, ours, self).Service(&Config{Timeouts: testTimeouts}, handler)
 		busy := 0
-		service.OnBusy = func(now bool) {
+		service.OnBusy = func(now, _ bool) {
 			if now {
 				busy++
 			}

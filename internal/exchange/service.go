@@ -46,8 +46,9 @@ type Service struct {
 	answered chan error    // one invocation's end
 
 	// OnBusy, if not nil, is told when the document of a request has come and
-	// when its response is written. It is set before Serve.
-	OnBusy func(busy bool)
+	// when its response is written; crowded is what the request says. It is set
+	// before Serve.
+	OnBusy func(busy, crowded bool)
 	told   bool // what OnBusy was told last
 
 	method    *methodContext // that runs; for the watch
@@ -115,8 +116,8 @@ func (s *Service) serveOne(ctx context.Context) error {
 	case late:
 		return s.refuse(request)
 	}
-	s.tell(true)
-	defer s.tell(false)
+	s.tell(true, request.Call != nil && request.Call.Crowded)
+	defer s.tell(false, false)
 	// The method's context ends with the connection, and when the method has.
 	running := &methodContext{Context: ctx}
 	defer running.cancel(nil)
@@ -309,7 +310,7 @@ func (s *Service) lineLimit() time.Duration {
 
 // afterResponse says what this side says next.
 func (s *Service) afterResponse(nextSaid bool) error {
-	s.tell(false)
+	s.tell(false, false)
 	place := awaitingNext
 	if s.polling {
 		place = awaitingRequest
