@@ -16,7 +16,6 @@ type call struct {
 	sent     time.Time
 	waited   time.Duration // until it was collected
 	deadline time.Time     // of the pick-up; zero: none
-	signal   chan struct{} // to Send: one after passer was set, one after over was by another goroutine
 	queue    *memoryQueue
 
 	number   uint64 // its place in the queue
@@ -26,6 +25,7 @@ type call struct {
 	returned error      // why the last collector gave it back
 	returner *delivery  // whose that was
 	over     bool
+	signal   chan struct{} // that Send waits for after passer or over was set; nil while it looks by itself
 	response *wire.Response
 	err      error
 
@@ -44,33 +44,60 @@ func newCall(ctx context.Context, req *wire.Request, opts SendOptions) *call {
 	return c
 }
 
-// wait returns when the call is over. It returns an error only when the call's
-// context has ended before. drained says that no signal can follow.
-func (c *call) wait() (drained bool, err error) {
-	for drained = true; drained; {
-		select {
-		case <-c.signal:
-		case <-c.ctx.Done():
+// wait returns when the call is over, and what ended it if that is the end of its
+// context.
+func (c *call) wait() (err error) {
+	for {
+		passer, over := c.look()
+		switch {
+		case passer != nil:
+			if c.ctx.Err() != nil {
+				err = c.giveUp()
+			}
+			passer.passOn() // also what is over: the passer waits for nothing else
+		case over:
+			c.letGo()
+			return err
+		default:
+			select {
+			case <-c.signal:
+			case <-c.ctx.Done():
+				err = c.giveUp()
+			}
 		}
-		if c.ctx.Err() != nil {
-			drained, err = false, c.giveUp()
-		}
-		passer := c.takePasser()
-		if passer == nil {
-			break
-		}
-		passer.passOn() // also what is over: the passer waits for nothing else
 	}
-	return drained, err
 }
 
-// takePasser is the collector by which to pass the request on, once.
-func (c *call) takePasser() *collector {
-	c.queue.mu.Lock()
-	defer c.queue.mu.Unlock()
-	passer := c.passer
-	c.passer = nil
-	return passer
+// look finds what there is to do. From then on Send is told when there is more.
+func (c *call) look() (passer *collector, over bool) {
+	q := c.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	passer, c.passer = c.passer, nil
+	if passer == nil && !c.over && c.signal == nil {
+		c.signal = q.memory.signals.Get().(chan struct{})
+	}
+	return passer, c.over
+}
+
+// tell has Send look. The lock is held.
+func (c *call) tell() {
+	select {
+	case c.signal <- struct{}{}:
+	default: // Send will look in any case
+	}
+}
+
+// letGo gives the channel back. The call is over: nothing more is told.
+func (c *call) letGo() {
+	if c.signal == nil {
+		return
+	}
+	select {
+	case <-c.signal:
+	default:
+	}
+	c.queue.memory.signals.Put(c.signal)
 }
 
 // giveUp ends the call because its context has ended. It returns nil if the call

@@ -43,6 +43,7 @@ func (w *memoryCollector) Collect() (Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer q.mu.Unlock()
 	w.queue = q
 	d := q.take(w.peer)
 	switch {
@@ -52,15 +53,11 @@ func (w *memoryCollector) Collect() (Delivery, error) {
 	case w.pass != nil:
 		w.delivery, d.call.passer = d, &w.collector
 		d.passDirectly()
-		q.mu.Unlock()
-		d.call.signal <- struct{}{}
-		return nil, nil
+		d.call.tell()
+	default:
+		return d, nil
 	}
-	q.mu.Unlock()
-	if d == nil {
-		return nil, nil
-	}
-	return d, nil
+	return nil, nil
 }
 
 // Withdraw implements Collector.

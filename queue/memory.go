@@ -61,7 +61,7 @@ func NewMemory(opts *Options) *Memory {
 	return &Memory{
 		length:        opts.length(),
 		subscriptions: opts.subscriptions(),
-		signals:       sync.Pool{New: func() any { return make(chan struct{}, 2) }},
+		signals:       sync.Pool{New: func() any { return make(chan struct{}, 1) }},
 		collectors:    sync.Pool{New: func() any { return &collector{ready: make(chan struct{}, 1)} }},
 		queues:        make(map[string]*memoryQueue),
 		sweep:         leastSweep,

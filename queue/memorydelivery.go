@@ -98,7 +98,6 @@ func (d *delivery) Respond(response *wire.Response) bool {
 	}
 	q.end(d.call, response, nil)
 	q.mu.Unlock()
-	d.call.signal <- struct{}{}
 	return true
 }
 
@@ -115,7 +114,6 @@ func (d *delivery) Fail(err error) {
 	}
 	q.end(c, nil, c.failure(err))
 	q.mu.Unlock()
-	c.signal <- struct{}{}
 }
 
 // Return implements Delivery.
@@ -153,7 +151,6 @@ func (d *delivery) giveBack(err error) {
 		return
 	}
 	q.mu.Unlock()
-	c.signal <- struct{}{}
 }
 
 // callerDeadline is a call as a context that has its caller's deadline and

@@ -57,16 +57,10 @@ func (q *memoryQueue) Send(ctx context.Context, req *wire.Request, opts SendOpti
 		return nil, Cancelled(ctx, Queued, q.subscription, Peer{})
 	}
 	c := newCall(ctx, req, opts)
-	c.signal = q.memory.signals.Get().(chan struct{})
 	if err := q.add(c); err != nil {
-		q.memory.signals.Put(c.signal)
 		return nil, &Error{Stage: Queued, Subscription: q.subscription, Err: err}
 	}
-	drained, err := c.wait()
-	if drained {
-		q.memory.signals.Put(c.signal)
-	}
-	if err != nil {
+	if err := c.wait(); err != nil {
 		return nil, err
 	}
 	return c.response, c.err
@@ -254,11 +248,12 @@ func (q *memoryQueue) Stats() Stats {
 	return s
 }
 
-// end takes c out of the queue and stores its outcome. q.mu is held; whoever
-// calls it makes Send return, once the lock is released.
+// end takes c out of the queue, stores its outcome and has Send return. q.mu is
+// held.
 func (q *memoryQueue) end(c *call, response *wire.Response, err error) {
 	q.unlink(c)
 	c.over, c.response, c.err = true, response, err
+	c.tell()
 }
 
 func (q *memoryQueue) unlink(c *call) {
@@ -289,7 +284,6 @@ func (q *memoryQueue) expire() {
 	q.mu.Lock()
 	now := time.Now()
 	q.armed = time.Time{}
-	var ended []*call
 	var soonest time.Time
 	for c := q.queued.first; c != nil; {
 		next := c.next
@@ -297,7 +291,6 @@ func (q *memoryQueue) expire() {
 		case c.deadline.IsZero():
 		case !now.Before(c.deadline):
 			q.end(c, nil, c.notCollected())
-			ended = append(ended, c)
 		case soonest.IsZero() || c.deadline.Before(soonest):
 			soonest = c.deadline
 		}
@@ -307,9 +300,6 @@ func (q *memoryQueue) expire() {
 		q.arm(soonest)
 	}
 	q.mu.Unlock()
-	for _, c := range ended {
-		c.signal <- struct{}{}
-	}
 }
 
 // removeIfUnused marks the queue as removed if nobody needs what it holds.
@@ -356,6 +346,5 @@ func (q *memoryQueue) close() {
 	}
 	for _, c := range ended {
 		c.holder.abandon(ErrClosed)
-		c.signal <- struct{}{}
 	}
 }
