@@ -203,7 +203,7 @@ func valueCode(err error) Code {
 	switch {
 	case errors.As(err, &limit):
 		return CodeLimit
-	case errors.As(err, &stream):
+	case errors.As(err, &stream), errors.Is(err, wire.ErrStreamUsed):
 		return CodeStream
 	default:
 		return CodeTypeNotAllowed

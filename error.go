@@ -36,8 +36,8 @@ const (
 	// CodeTypeNotAllowed: a value has a type that is not registered, cannot
 	// travel, or does not fit its destination.
 	CodeTypeNotAllowed
-	// CodeStream: a data stream did not deliver what it declared, or could not
-	// be stored.
+	// CodeStream: a data stream did not deliver what it declared, could not be
+	// stored, or can be read only once and was.
 	CodeStream
 	// CodeQueueTimeout: no polling service collected the request in time.
 	CodeQueueTimeout

@@ -53,9 +53,12 @@ type content struct {
 var (
 	errPending = errors.New("the data stream has not come yet")
 	errClosed  = errors.New("the data stream is closed")
-	errUsed    = errors.New("the data stream can be read only once and was read already: make it with StreamFunc or StreamFile to have it read again, for a retry or for a second occurrence")
 	errNoValue = errors.New("a DataStream without content: make it with StreamOf, StreamBytes, StreamFile or StreamFunc")
 )
+
+// ErrStreamUsed says that a stream made by [StreamOf] was sent already, so that a
+// call with it cannot be made, or not again.
+var ErrStreamUsed = errors.New("the data stream can be read only once and was read already: make it with StreamFunc or StreamFile to have it read again, for a retry or for a second occurrence")
 
 // StreamOf returns a stream that takes exactly size bytes from r, which must
 // end then. It can be sent once, so that a call with it cannot be tried again;
@@ -158,7 +161,7 @@ func (d *DataStream) Open() (io.ReadCloser, error) {
 		return c.openReceived()
 	}
 	if c.singleUse && c.used.Swap(true) {
-		return nil, errUsed
+		return nil, ErrStreamUsed
 	}
 	return c.open()
 }
@@ -208,7 +211,7 @@ func (d *DataStream) ready() error {
 	case c.size < 0:
 		return fmt.Errorf("a data stream of %d bytes", c.size)
 	case c.singleUse && c.used.Load():
-		return errUsed
+		return ErrStreamUsed
 	case c.check != nil:
 		return c.check()
 	case c.received:

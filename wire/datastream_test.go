@@ -36,7 +36,7 @@ func TestSourcesYieldTheirBytes(t *testing.T) {
 		wantBytes(t, ds, body)
 		if kind != "of" {
 			wantBytes(t, ds, body)
-		} else if _, err := ds.Bytes(-1); !errors.Is(err, errUsed) {
+		} else if _, err := ds.Bytes(-1); !errors.Is(err, ErrStreamUsed) {
 			t.Errorf("read again: %v", err)
 		}
 		if err := ds.Close(); err != nil {

@@ -74,7 +74,7 @@ func (s *Streams) Add(ds *DataStream) (uuid.UUID, error) {
 	}
 	if ds.content.singleUse {
 		if _, twice := s.singles[ds.content]; twice {
-			return uuid.UUID{}, fmt.Errorf("a data stream occurs twice in one message: %w", errUsed)
+			return uuid.UUID{}, fmt.Errorf("a data stream occurs twice in one message: %w", ErrStreamUsed)
 		}
 		if s.singles == nil {
 			s.singles = make(map[*content]struct{})

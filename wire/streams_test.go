@@ -85,7 +85,7 @@ func TestSingleUseStreamIsSentOnce(t *testing.T) {
 	if err := send(); err != nil {
 		t.Fatal(err)
 	}
-	if err := send(); !errors.Is(err, errUsed) {
+	if err := send(); !errors.Is(err, ErrStreamUsed) {
 		t.Errorf("sent again: %v", err)
 	}
 	// Two calls that take it at the same time: one of them fails.
@@ -100,7 +100,7 @@ func TestSingleUseStreamIsSentOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stream *StreamError
-	if err := WriteStreams(io.Discard, nil, &second); !errors.As(err, &stream) || !errors.Is(err, errUsed) {
+	if err := WriteStreams(io.Discard, nil, &second); !errors.As(err, &stream) || !errors.Is(err, ErrStreamUsed) {
 		t.Errorf("sent by another call: %v", err)
 	}
 }
