@@ -81,6 +81,16 @@ func ExampleRuntime_ServeQueue() {
 	// Output: 42 <nil>
 }
 
+// The stream of a result goes to a writer, or into a file, while it comes.
+func ExampleWithStreamTo() {
+	fetch := func(ctx context.Context, files *halibut.Client, w io.Writer) error {
+		_, err := halibut.Call[*halibut.DataStream](halibut.WithStreamTo(ctx, w), files, "IFiles", "Fetch")
+		_, err = halibut.Call[*halibut.DataStream](halibut.WithStreamToFile(ctx, "site.zip"), files, "IFiles", "Fetch")
+		return err
+	}
+	_ = fetch
+}
+
 // A service without an open port: it connects to its client and asks for work.
 func ExampleRuntime_Poll() {
 	serviceCert, err := halibut.GenerateCertificate("service", nil)
