@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -194,7 +195,7 @@ func (w *queueWorker) answer(ctx context.Context, delivery queue.Delivery) {
 		err = fmt.Errorf("the service was stopped while the method ran: %w", context.Cause(ctx))
 		return
 	}
-	if response, err = w.received(running, response); err == nil && !delivery.Respond(response) {
+	if response, err = w.received(running, response, delivery.Options().StreamTo); err == nil && !delivery.Respond(response) {
 		_ = response.Streams.CloseAll()
 	}
 }
@@ -209,9 +210,16 @@ func (w *queueWorker) receive(ctx context.Context, request *wire.Request) (*wire
 }
 
 // received is the response in the same way: what the method's streams read may
-// end with the request.
-func (w *queueWorker) received(ctx context.Context, response *wire.Response) (*wire.Response, error) {
-	streams, err := response.Streams.Received(ctx, &w.rt.answering.Reader)
+// end with the request. The caller of this process may want its one stream
+// elsewhere.
+func (w *queueWorker) received(ctx context.Context, response *wire.Response, to io.Writer) (*wire.Response, error) {
+	var streams *wire.Streams
+	var err error
+	if to != nil && response.Streams.Len() == 1 {
+		streams, err = response.Streams.Delivered(ctx, to)
+	} else {
+		streams, err = response.Streams.Received(ctx, &w.rt.answering.Reader)
+	}
 	if err != nil {
 		return nil, &exchange.CallError{Stage: exchange.Receiving, Err: err}
 	}

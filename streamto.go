@@ -31,8 +31,8 @@ type streamToKey struct{}
 // it is null, is [ErrNoStream], and one with several an error of CodeStream; w
 // is given nothing of them as a rule.
 //
-// What another node of a shared queue has received, and what [Runtime.ServeQueue]
-// answers, is written to w after it was kept.
+// What another node of a shared queue has received is written to w after it was
+// kept.
 //
 // The context that interceptors are given does not have w any more, nor do the
 // calls that they make by themselves. Generated clients hand it on.

@@ -175,6 +175,29 @@ func (s *Streams) Deliver(ctx context.Context, w io.Writer) error {
 	return err
 }
 
+// Delivered returns the one stream of a message as its receiver has it once its
+// bytes were written to w, which it does, for one that is handed over within a
+// process (Received). A failure of w is a *WriterError, one of the source a
+// *StreamError.
+func (s *Streams) Delivered(ctx context.Context, w io.Writer) (*Streams, error) {
+	if n := s.Len(); n != 1 {
+		return nil, fmt.Errorf("the message has %d data streams, and one can be written", n)
+	}
+	id, d := s.list[0].id, s.list[0].stream
+	tellSize(w, d.Size())
+	if err := d.copyTo(&deliverer{ctx, w, d, 0}); err != nil {
+		return nil, err
+	}
+	received := &Streams{limit: s.limit}
+	there, err := received.Bind(id, d.Size())
+	if err != nil {
+		return nil, err
+	}
+	there.content.fail(errDelivered)
+	received.arrive(0)
+	return received, nil
+}
+
 func (c *content) delivered() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -251,3 +251,44 @@ func liveReader(t *testing.T, data []byte, size int) io.Reader {
 	}
 	return r
 }
+
+// TestDelivered hands a stream that is to be sent to a writer, and a failing source
+// is told from a failing writer.
+func TestDelivered(t *testing.T) {
+	body := sample(300_000)
+	sending := func(ds *DataStream) *Streams {
+		s := new(Streams)
+		if _, err := s.Add(ds); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	var to bytes.Buffer
+	ds := StreamBytes(body)
+	s := sending(ds)
+	received, err := s.Delivered(t.Context(), &to)
+	if err != nil || !bytes.Equal(to.Bytes(), body) || received.Len() != 1 || received.Pending() != 0 {
+		t.Fatalf("%d bytes, %v", to.Len(), err)
+	}
+	for id, got := range received.All() {
+		if _, there := s.Lookup(id); !there || got.Size() != int64(len(body)) {
+			t.Errorf("stream %s of %d bytes", id, got.Size())
+		}
+		if _, err := got.Open(); err != errDelivered {
+			t.Errorf("opened: %v", err)
+		}
+	}
+	wantBytes(t, ds, body) // what was sent can be sent again
+
+	var failed *WriterError
+	if _, err := sending(ds).Delivered(t.Context(), &fullWriter{1000, io.ErrClosedPipe}); !errors.As(err, &failed) || failed.Written != 1000 {
+		t.Errorf("%v", err)
+	}
+	var short *StreamError
+	if _, err := sending(StreamOf(bytes.NewReader(body), 400_000)).Delivered(t.Context(), io.Discard); !errors.As(err, &short) || errors.As(err, &failed) || !short.Sending {
+		t.Errorf("%v", err)
+	}
+	if _, err := new(Streams).Delivered(t.Context(), io.Discard); err == nil {
+		t.Error("no stream was delivered")
+	}
+}
