@@ -22,6 +22,7 @@ func (d *delivery) store(response *wire.Response) {
 		d.queue.mu.Unlock()
 	}
 	p.storeAnswer(d.queue, id, d.sender, &answer{payload: stored}, r)
+	p.told.remove(d.id) // that it ran is remembered
 	d.drop()
 }
 

@@ -157,7 +157,8 @@ func (c *call) enqueue() error {
 	if err == nil {
 		c.queued = true
 		if claimer != "" {
-			c.watched.handed.Store(&handedCall{node: claimer, told: p.storage.told(q.keys, r)})
+			told, _ := newHandover(q.keys, p.node, r)
+			c.watched.handed.Store(&handedCall{node: claimer, told: text(told.head())})
 		}
 		if !p.storage.cluster {
 			p.tidy(q.keys.guardKey(id))

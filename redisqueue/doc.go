@@ -19,7 +19,8 @@
 // # What is promised
 //
 // Each request is collected by one node at most: it is taken out by renaming
-// its key, and who did not do that does not run it. Every step can be repeated
+// its key, or queued under the name that it would have then, for a node that has
+// said that it is ready. No other node runs it. Every step can be repeated
 // when its reply was lost. The promises of package queue hold, with these
 // differences where caller and collector are on different nodes:
 //

@@ -20,7 +20,8 @@ import (
 // The message may be lost with its connection. The sender therefore tells the
 // node again until it has heard of it, and the node takes each request once.
 
-// handedAtMost is the length up to which a request is in the message itself.
+// handedAtMost is the length up to which a request, with the metadata of its
+// data streams, is in the message itself.
 const handedAtMost = 32 << 10
 
 // handover is the message that tells a node of a request that is now its own.
@@ -30,6 +31,17 @@ type handover struct {
 	life                   time.Duration
 	payload                payload
 	whole                  bool // the payload is there; otherwise it is in Redis
+}
+
+// newHandover is what a node is told of a request, and whether the payload's own
+// message follows.
+func newHandover(e *endpointKeys, sender string, r newRequest) (h *handover, follows bool) {
+	h = &handover{id: r.id, endpoint: e.endpoint, pins: r.pins, sender: sender, life: r.life, payload: r.payload}
+	if len(r.payload.message)+len(r.payload.metadata) > handedAtMost {
+		h.payload = payload{}
+		return h, false
+	}
+	return h, true
 }
 
 // head is the message up to the payload's own message, which may follow.
@@ -76,7 +88,8 @@ func (p *Provider) handed(published string) {
 		return
 	}
 	id, ok := parseID(h.id)
-	if !ok || !p.told.addNew(id, max(h.life, requestGrace)) {
+	// The sender may tell us again for as long as it waits for a heartbeat.
+	if !ok || p.ran.has(id) || !p.told.addNew(id, requestGrace) {
 		return
 	}
 	if !p.goAlong(func() { p.take(id, h) }) {

@@ -291,6 +291,18 @@ func FuzzHandover(f *testing.F) {
 	})
 }
 
+// A long request is only announced, also when the streams make it long.
+func TestHandoverOfLongRequests(t *testing.T) {
+	keys := newKeyspace("p", "").endpoint("poll://a/", "node")
+	long, short := make([]byte, handedAtMost), []byte("{}")
+	for _, p := range []payload{{message: long, metadata: short}, {message: short, metadata: long}} {
+		h, follows := newHandover(keys, "node", newRequest{id: uuid.NewString(), payload: p})
+		if n := len(h.head()); follows || n > 1000 {
+			t.Errorf("%d bytes, and the message follows: %v", n, follows)
+		}
+	}
+}
+
 func TestParseHandover(t *testing.T) {
 	h := handover{id: uuid.NewString(), endpoint: "poll://a/", pins: "A B", sender: "node", life: time.Minute, payload: payload{message: []byte("message"), metadata: []byte("{}")}}
 	announced := text(h.head())

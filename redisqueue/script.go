@@ -28,7 +28,7 @@ func newScript(body string) (script *rueidis.Lua) {
 //	ARGV life in ms, message, metadata, pins, sender, id, life of the list in s,
 //	     pulse channel, limit on the length or 0, life of the guard in ms,
 //	     channel of a node that is told up to its id, what it is told before the
-//	     message, up to which length of the message, how long nodes are ready in ms
+//	     message, whether the message follows, how long nodes are ready in ms
 var scriptEnqueue = newScript(`
 local call, limit = redis.call, tonumber(ARGV[9])
 local waiting = call('LLEN', KEYS[2])
@@ -45,7 +45,7 @@ local function mayCollect(sha1, sha256)
 end
 local function handOver()
 	local told = ARGV[12]
-	if #ARGV[2] <= tonumber(ARGV[13]) then told = told .. ARGV[2] end
+	if ARGV[13] == 'true' then told = told .. ARGV[2] end
 	while true do
 		local entry = call('LPOP', KEYS[5])
 		if not entry then return end

@@ -60,11 +60,12 @@ func (s *storage) enqueue(ctx context.Context, e *endpointKeys, r newRequest) (c
 		return "", s.enqueueInCluster(ctx, e, r)
 	}
 	key := e.requestKey(r.id)
+	told, follows := newHandover(e, s.node, r)
 	keys := []string{key, e.list, e.guardKey(r.id), e.claimKey(r.id), e.ready}
 	args := []string{
 		milliseconds(r.life), text(r.payload.message), text(r.payload.metadata), r.pins, s.node,
 		r.id, seconds(listLife), e.pulse, strconv.Itoa(r.limit), milliseconds(guardLife),
-		s.keys.handedHead(), s.told(e, r), strconv.Itoa(handedAtMost), milliseconds(s.timing.ready),
+		s.keys.handedHead(), text(told.head()), strconv.FormatBool(follows), milliseconds(s.timing.ready),
 	}
 	err = s.timing.retry(ctx, step{name: "queuing a request", key: key + ", " + e.list}, func(ctx context.Context) (err error) {
 		if claimer, err = s.exec(ctx, scriptEnqueue, keys, args).ToString(); err == nil && claimer == "full" {
@@ -73,12 +74,6 @@ func (s *storage) enqueue(ctx context.Context, e *endpointKeys, r newRequest) (c
 		return err
 	})
 	return claimer, err
-}
-
-// told is what a node hears of a request that it is handed, but for the message.
-func (s *storage) told(e *endpointKeys, r newRequest) string {
-	h := handover{id: r.id, endpoint: e.endpoint, pins: r.pins, sender: s.node, life: r.life, payload: r.payload}
-	return text(h.head())
 }
 
 // ready says that collectors of this node wait.
