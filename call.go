@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -217,10 +218,19 @@ func (c *call) Started() bool { return true }
 func (c *call) Complete(*wire.Response) {}
 
 // Receive takes the response in the connection's reading goroutine.
-func (c *call) Receive(response *wire.Response) {
+func (c *call) Receive(response *wire.Response) { c.receive(response, &response.Document) }
+
+// receive takes the response, and, if it is given, its document.
+func (c *call) receive(response *wire.Response, document *[]byte) {
 	c.response = *response
-	if response.Error == nil && c.result != nil {
-		c.decodeErr = c.client.rt.codec.Decode(response.Result, response.Streams, c.result)
+	if response.Error != nil || c.result == nil {
+		return
+	}
+	codec := c.client.rt.codec
+	if result := reflect.ValueOf(c.result); result.Kind() == reflect.Pointer && !result.IsNil() {
+		c.decodeErr = codec.DecodeOwned(response.Result, document, response.Streams, result.Elem())
+	} else {
+		c.decodeErr = codec.Decode(response.Result, response.Streams, c.result) // says what is wrong
 	}
 }
 
@@ -413,7 +423,14 @@ func (c *call) toQueue(ctx context.Context) error {
 	if err != nil {
 		return queueError(waiting, err, true)
 	}
-	c.Receive(response)
+	if c.client.rt.sharedQueues { // the response may be somebody else's too
+		c.receive(response, nil)
+	} else {
+		c.receive(response, &response.Document)
+		response.Result = wire.Raw{}
+		wire.RecycleDocument(response.Document)
+		response.Document = nil
+	}
 	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
 		c.decodeErr = fmt.Errorf("%d data streams of the result did not come", missing)
 	}

@@ -98,7 +98,7 @@ func (inv *invocation) decode(i int, param reflect.Type, raw wire.Raw) error {
 	}
 	arg := reflect.New(param).Elem()
 	inv.args[i+1] = arg
-	return inv.rt.codec.DecodeValue(raw, inv.request.Streams, arg)
+	return inv.rt.codec.DecodeOwned(raw, &inv.request.Document, inv.request.Streams, arg)
 }
 
 // decodeLive binds the stream that the method reads from the connection.

@@ -45,6 +45,9 @@ type Options struct {
 	// Intercept are called around each call that this runtime makes and each
 	// that it answers, the first one outermost.
 	Intercept []Interceptor
+	// Compression says which arguments and results are compressed. Zero decides
+	// by how near the peer is.
+	Compression Compression
 	// TempDir is where received data streams that do not fit into memory are
 	// kept. "": os.TempDir().
 	TempDir string
@@ -223,6 +226,7 @@ func (rt *Runtime) configureExchange() {
 			TempDir:   rt.options.TempDir,
 			Receiving: rt.options.Trace.receiving(),
 		},
+		Compression: rt.options.Compression.exchange(),
 	}
 	shared.Reader.Budget = wire.NewBudget(shared.Reader.Limits)
 	rt.calling, rt.answering, rt.passing, rt.polling = shared, shared, shared, shared

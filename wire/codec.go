@@ -171,8 +171,16 @@ func (c *Codec) Decode(raw Raw, streams *Streams, dst any) error {
 
 // DecodeValue is Decode for a reflect.Value, which must be settable.
 func (c *Codec) DecodeValue(raw Raw, streams *Streams, dst reflect.Value) error {
+	return c.DecodeOwned(raw, nil, streams, dst)
+}
+
+// DecodeOwned is DecodeValue for a raw value whose document nobody needs any
+// more, unless it is nil: a []byte that is most of the document may alias it then,
+// and not be copied. *document is set to nil when one does, since the bytes belong
+// to whoever has the value.
+func (c *Codec) DecodeOwned(raw Raw, document *[]byte, streams *Streams, dst reflect.Value) error {
 	d := decoders.Get().(*decoder)
-	d.codec, d.streams = c.orNone(), streams
+	d.codec, d.streams, d.document = c.orNone(), streams, document
 	defer d.release()
 	p := planOf(dst.Type())
 	return p.dec(d, p, raw, dst)

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/halibut-go/halibut/internal/bson"
 )
 
 // maxMapHint caps the room that is made for a map before its keys are seen,
@@ -22,8 +24,10 @@ const maxMapHint = 1024
 // decoder stores values of a validated document. It recurses no deeper than
 // validation allowed the document to nest, and allocates for bytes that are there.
 type decoder struct {
-	codec   *Codec
-	streams *Streams
+	codec    *Codec
+	streams  *Streams
+	document *[]byte // whose bytes may be handed out; nil, or to nil: none
+	texts    texts
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -106,11 +110,11 @@ func decodeFloat(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
 	return nil
 }
 
-func decodeString(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
+func decodeString(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 	if raw.Type != KindString {
 		return errKind(p, raw, "a string")
 	}
-	v.SetString(string(raw.Text()))
+	v.SetString(d.texts.text(raw.Text()))
 	return nil
 }
 
@@ -242,7 +246,7 @@ func streamHusk(p *plan, raw Raw) (h Husk, err error) {
 	return h, nil
 }
 
-func decodeBytes(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
+func decodeBytes(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 	raw = unwrap(raw, "$value")
 	if raw.IsNull() {
 		v.SetZero()
@@ -252,8 +256,28 @@ func decodeBytes(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
 		return errKind(p, raw, "binary")
 	}
 	_, data := raw.Binary()
+	if d.handsOut(data) {
+		v.SetBytes(data[:len(data):len(data)])
+		return nil
+	}
 	v.SetBytes(append(make([]byte, 0, len(data)), data...))
 	return nil
+}
+
+// handOutFrom is how long bytes are at least that are handed out where they lie.
+const handOutFrom = 4 << 10
+
+// handsOut reports whether bytes are handed out where they lie. They keep their
+// document from being collected, so it must not be much longer than they are.
+func (d *decoder) handsOut(data []byte) bool {
+	if d.document == nil || *d.document == nil || len(data) < handOutFrom {
+		return false
+	}
+	if whole := cap(*d.document); len(data) < whole-whole/4 {
+		return false
+	}
+	*d.document = nil
+	return true
 }
 
 func decodeByteArray(_ *decoder, p *plan, raw Raw, v reflect.Value) error {
@@ -304,14 +328,26 @@ func decodeSlice(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 	}
 	it := raw.Elements()
 	n := it.Count()
-	// Growing in place would leave an earlier value's elements behind.
-	list := reflect.MakeSlice(p.typ, n, n)
-	for i := 0; it.Next(); i++ {
-		if err := p.elem.dec(d, p.elem, it.Value(), list.Index(i)); err != nil {
+	if n == 0 {
+		v.Set(reflect.MakeSlice(p.typ, 0, 0)) // empty, which nil is not
+		return nil
+	}
+	v.SetZero() // an earlier value's elements are not the new one's
+	v.Grow(n)
+	v.SetLen(n)
+	shares := d.texts.share(len(raw.Data), n)
+	i := 0
+	if p.elem.direct != directNot {
+		i = d.decodeItemsDirectly(p, &it, v)
+	}
+	for ; it.Next(); i++ {
+		if err := p.elem.dec(d, p.elem, it.Value(), v.Index(i)); err != nil {
 			return atIndex(err, i)
 		}
 	}
-	v.Set(list)
+	if shares {
+		d.texts.end()
+	}
 	return nil
 }
 
@@ -389,33 +425,27 @@ func decodeStruct(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 	if raw.Type != KindDocument {
 		return errKind(p, raw, "a document")
 	}
-	next := 0
-	for it := raw.Elements(); it.Next(); {
-		i := p.find(it.Name(), next)
-		if i < 0 {
-			continue
-		}
-		next = i + 1
-		f := &p.fields[i]
-		member := f.of(v)
-		if f.nullZero && it.Value().IsNull() {
-			member.SetZero()
-			continue
-		}
-		if err := f.plan.dec(d, f.plan, it.Value(), member); err != nil {
-			return atPath(err, f.name)
-		}
+	return d.decodeDirectly(p, raw.Data, v)
+}
+
+// member steps to the name of the next member, and finds its field, or -1. Members
+// mostly come in the order of the fields, so the field after the last one is tried first.
+func (p *plan) member(it *bson.Iter, next int) (i int, more bool) {
+	named := false
+	if next < len(p.fields) {
+		more, named = it.NextNamed(p.fields[next].name)
+	} else {
+		more = it.NextName()
 	}
-	return nil
+	if named || !more {
+		return next, more
+	}
+	return p.find(it.Name()), true
 }
 
 // find is the field for a member's name, without case where no field has it
-// exactly, or -1. Members mostly come in the order of the fields, so the field
-// after the last one is tried first.
-func (p *plan) find(name []byte, next int) int {
-	if next < len(p.fields) && string(name) == p.fields[next].name {
-		return next
-	}
+// exactly, or -1.
+func (p *plan) find(name []byte) int {
 	if i, ok := p.exact[string(name)]; ok {
 		return i
 	}

@@ -26,6 +26,9 @@ const (
 	documentStart = 16 << 10
 	documentMin   = 5
 
+	// documentGrowth is how many times as much as has come is allocated at most.
+	documentGrowth = 4
+
 	// inflateWindow is how far DEFLATE reaches back.
 	inflateWindow = 32 << 10
 )
@@ -59,11 +62,24 @@ func AppendDeflated(dst, doc []byte) []byte {
 	if len(doc) <= storedUpTo || !getsShorter(doc) {
 		return appendStored(dst, doc, true)
 	}
-	start, last := len(dst), len(doc)-1
+	out, ok := appendCompressed(dst, doc)
+	if !ok {
+		return appendStored(dst, doc, true)
+	}
+	return out
+}
+
+// appendCompressed appends the document that the parts are together, unless it
+// gets no shorter by that.
+func appendCompressed(dst []byte, parts ...[]byte) (_ []byte, ok bool) {
+	start, length := len(dst), 0
+	for _, part := range parts {
+		length += len(part)
+	}
 	d := deflaters.Get().(*deflater)
 	d.out = dst
 	d.w.Reset(d)
-	_, err := d.w.Write(doc[:last])
+	last, err := d.writeAllButOne(parts, length)
 	if err == nil {
 		err = d.w.Flush()
 	}
@@ -71,15 +87,25 @@ func AppendDeflated(dst, doc []byte) []byte {
 	d.out = nil
 	if err != nil {
 		// The sink takes everything, so the compressor itself is broken: it is
-		// not used again, and the document goes uncompressed.
-		return appendStored(dst[:start], doc, true)
+		// not used again.
+		return out, false
 	}
 	deflaters.Put(d)
-	out = appendStored(out, doc[last:], true)
-	if len(out)-start > storedLen(len(doc)) {
-		return appendStored(out[:start], doc, true)
+	out = appendStored(out, last, true)
+	return out, len(out)-start <= storedLen(length)
+}
+
+// writeAllButOne compresses the parts but for their last byte, which it returns.
+func (d *deflater) writeAllButOne(parts [][]byte, length int) (last []byte, err error) {
+	for _, part := range parts {
+		if length -= len(part); length == 0 && len(part) > 0 {
+			part, last = part[:len(part)-1], part[len(part)-1:]
+		}
+		if _, err := d.w.Write(part); err != nil {
+			return last, err
+		}
 	}
-	return out
+	return last, nil
 }
 
 // Of a long document as many pieces are looked at, of that length.
@@ -117,13 +143,8 @@ func appendStored(dst, data []byte, final bool) []byte {
 	for {
 		block := data[:min(len(data), storedMax)]
 		data = data[len(block):]
-		header := byte(0)
-		if final && len(data) == 0 {
-			header = 1
-		}
-		dst = append(dst, header)
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(block)))
-		dst = binary.LittleEndian.AppendUint16(dst, ^uint16(len(block)))
+		dst = append(dst, make([]byte, storedHeader)...)
+		putStoredHeader(dst[len(dst)-storedHeader:], len(block), final && len(data) == 0)
 		dst = append(dst, block...)
 		if len(data) == 0 {
 			return dst
@@ -162,6 +183,7 @@ func (r *Reader) ReadDocument() ([]byte, error) {
 	}
 	d := documentBuffer{r: r, limit: r.limits().MaxDocument()}
 	final, err := d.readStored()
+	r.stored = final
 	if err == nil && !final {
 		err = d.readCompressed()
 	}
@@ -175,6 +197,12 @@ func (r *Reader) ReadDocument() ([]byte, error) {
 	return d.buf, nil
 }
 
+// Uncompressed reports whether the document that was read last came uncompressed
+// although it is long enough, and would have got shorter.
+func (r *Reader) Uncompressed(document []byte) bool {
+	return r.stored && len(document) > storedUpTo && getsShorter(document)
+}
+
 // smallDocuments are the storage of documents that were recycled.
 var smallDocuments = sync.Pool{New: func() any { return new([smallDocument]byte) }}
 
@@ -186,19 +214,13 @@ const smallDocument = 1 << 10
 func RecycleDocument(document []byte) {
 	if cap(document) == smallDocument {
 		smallDocuments.Put((*[smallDocument]byte)(document[:smallDocument]))
+		return
 	}
+	documentBuffers.put(document)
 }
 
-// KeepDocument returns the same bytes in storage that is no larger than they
-// need, for a document that is kept and never recycled.
-func KeepDocument(document []byte) []byte {
-	if cap(document) != smallDocument {
-		return document
-	}
-	kept := append(make([]byte, 0, len(document)), document...)
-	RecycleDocument(document)
-	return kept
-}
+// documentBuffers are the storage of longer documents.
+var documentBuffers bufferPool
 
 // ReleaseDocument gives the last document's share of the Budget back. Call it
 // when the document is decoded.
@@ -216,6 +238,7 @@ type documentBuffer struct {
 	limit int64
 	buf   []byte
 	want  int // the document's claim; 0 until its first four bytes are there
+	room  int // that was asked for: the storage may have more
 }
 
 func (d *documentBuffer) expected() string {
@@ -250,27 +273,30 @@ func (d *documentBuffer) space() ([]byte, error) {
 		}
 		return d.buf[have:4], nil
 	}
-	if have == cap(d.buf) {
-		if err := d.grow(min(d.want, max(documentStart, 2*have))); err != nil {
+	if have == d.room {
+		if err := d.grow(min(d.want, max(documentStart, documentGrowth*have))); err != nil {
 			return nil, err
 		}
 	}
-	return d.buf[have:min(cap(d.buf), d.want)], nil
+	return d.buf[have:min(d.room, d.want)], nil
 }
 
-// grow moves the document to a slice of capacity n.
+// grow moves the document to where it has room for n bytes.
 func (d *documentBuffer) grow(n int) error {
-	more := int64(n - cap(d.buf))
+	more := int64(n - d.room)
 	a := d.r.opts.Budget.documentsAccount()
 	if used, ok := a.take(more); !ok {
 		return &LimitError{What: "bytes of documents being decoded (Limits.DocumentsMemory)", Limit: a.limit, Actual: used}
 	}
 	d.r.documents += more
+	d.room = n
 	if d.buf == nil && n > 4 && n <= smallDocument {
 		d.buf = smallDocuments.Get().(*[smallDocument]byte)[:0]
-	} else {
-		d.buf = append(make([]byte, 0, n), d.buf...)
+		return nil
 	}
+	grown := append(documentBuffers.get(n), d.buf...)
+	documentBuffers.put(d.buf)
+	d.buf = grown
 	return nil
 }
 

@@ -383,18 +383,30 @@ func encodeStruct(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	if err != nil {
 		return 0, err
 	}
+	if v.CanAddr() && !e.codec.TypeAll {
+		err = e.encodeDirectly(p, v)
+	} else {
+		err = e.encodeFields(p, v)
+	}
+	if err != nil {
+		return 0, err
+	}
+	e.end(start)
+	return KindDocument, nil
+}
+
+func (e *encoder) encodeFields(p *plan, v reflect.Value) error {
 	for i := range p.fields {
 		f := &p.fields[i]
 		at := len(e.buf)
 		e.buf = append(e.buf, f.header...)
 		kind, err := e.member(f, f.of(v))
 		if err != nil {
-			return 0, atPath(err, f.name)
+			return atPath(err, f.name)
 		}
 		e.buf[at] = byte(kind)
 	}
-	e.end(start)
-	return KindDocument, nil
+	return nil
 }
 
 func (e *encoder) member(f *field, v reflect.Value) (Kind, error) {
@@ -423,7 +435,14 @@ func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i := range v.Len() {
+	i, n := 0, v.Len()
+	if p.elem.direct != directNot && v.Kind() == reflect.Slice && !e.codec.TypeAll {
+		i = e.encodeItemsDirectly(p, v)
+	}
+	for ; i < n; i++ {
+		if i == estimateAfter {
+			e.buf = withRoom(e.buf, len(e.buf)-start, i, n)
+		}
 		at := e.index(i)
 		kind, err := e.item(p.elem, v.Index(i))
 		if err != nil {
@@ -433,6 +452,18 @@ func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	}
 	e.end(start)
 	return KindArray, nil
+}
+
+// estimateAfter is how many items of a list tell how long the others will be.
+const estimateAfter = 8
+
+// withRoom makes room for a list of n items of which the first few took length
+// bytes, so that it is not moved time and again.
+func withRoom(buf []byte, length, few, n int) []byte {
+	if rest := length / few * (n - few); rest > cap(buf)-len(buf) && rest < bson.MaxSize/2 {
+		return slices.Grow(buf, rest+rest/8)
+	}
+	return buf
 }
 
 // encodeSet writes a set in the order of its elements' bytes or text, so that

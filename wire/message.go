@@ -13,6 +13,9 @@ import (
 type Message struct {
 	Request  *Request
 	Response *Response
+	// MayHoldStreams says that [Husks] is worth a look: the document has a member
+	// that a data stream's husk has.
+	MayHoldStreams bool
 }
 
 // ParseMessage validates one inflated document and reads its envelope. Members
@@ -38,7 +41,8 @@ type MessageParser struct {
 // "" for none: it then is not copied. Whether it is that response, the caller
 // still has to see.
 func (p *MessageParser) Parse(doc []byte, maxDepth int, id string) (Message, error) {
-	if err := bson.Validate(doc, maxDepth); err != nil {
+	ids, err := bson.ValidateIDs(doc, maxDepth)
+	if err != nil {
 		return Message{}, fmt.Errorf("message: %w", err)
 	}
 	body, found := Raw{}, false
@@ -55,7 +59,9 @@ func (p *MessageParser) Parse(doc []byte, maxDepth int, id string) (Message, err
 	case body.Type != KindDocument:
 		return Message{}, fmt.Errorf("message: want a document or null, found %s", withArticle(body.Type))
 	}
-	return p.envelope(body, id)
+	message, err := p.envelope(body, id)
+	message.MayHoldStreams = ids
+	return message, err
 }
 
 // envelope is the members of a request and of a response together: which one

@@ -15,6 +15,7 @@ type plan struct {
 	dec  decodeFunc
 	err  error // why the type cannot travel; enc and dec return it
 
+	direct direct   // of plain types
 	elem   *plan    // of pointers, slices, arrays, maps
 	key    *keyPlan // of maps
 	fields []field  // of structs
@@ -45,14 +46,18 @@ type field struct {
 	name     string
 	header   []byte // room for the type, the name, its end
 	index    []int
+	offset   uintptr // in the outermost struct
 	plan     *plan
-	object   bool // the slot carries $type
+	direct   direct // how it is read and written where it lies
+	object   bool   // the slot carries $type
 	nullZero bool
+	plain    bool // neither of them
 }
 
 // of finds the field's value in a struct.
 func (f *field) of(v reflect.Value) reflect.Value {
-	for _, i := range f.index {
+	v = v.Field(f.index[0])
+	for _, i := range f.index[1:] {
 		v = v.Field(i)
 	}
 	return v
@@ -127,6 +132,7 @@ func (p *plan) special() bool {
 }
 
 func (b *planner) byKind(p *plan) {
+	p.direct = directOf(p.typ.Kind())
 	switch t := p.typ; t.Kind() {
 	case reflect.Bool:
 		p.enc, p.dec = encodeBool, decodeBool
@@ -219,15 +225,15 @@ func (b *planner) class(p *plan) {
 		p.form = formBare
 	}
 	p.exact, p.folded = make(map[string]int), make(map[string]int)
-	if err := b.members(p, p.typ, nil); err != nil {
+	if err := b.members(p, p.typ, nil, 0); err != nil {
 		p.fields = nil
 		p.refuse("cannot travel: %w", err)
 	}
 }
 
-// members adds the fields of a class, then those of its base classes: .NET
-// writes derived members first.
-func (b *planner) members(p *plan, t reflect.Type, index []int) error {
+// members adds the fields of a class that lies at an offset, then those of its
+// base classes: .NET writes derived members first.
+func (b *planner) members(p *plan, t reflect.Type, index []int, offset uintptr) error {
 	var bases []reflect.StructField
 	own := make(map[string]bool)
 	for i := range t.NumField() {
@@ -251,7 +257,7 @@ func (b *planner) members(p *plan, t reflect.Type, index []int) error {
 			return fmt.Errorf("two fields have the name %q", name)
 		}
 		own[name] = true
-		if err := b.member(p, f, name, options, index); err != nil {
+		if err := b.member(p, f, name, options, index, offset); err != nil {
 			return fmt.Errorf("field %s: %w", f.Name, err)
 		}
 	}
@@ -259,14 +265,14 @@ func (b *planner) members(p *plan, t reflect.Type, index []int) error {
 		if base.Type.Kind() == reflect.Pointer {
 			return fmt.Errorf("it embeds %v: embed a base class by value", base.Type)
 		}
-		if err := b.members(p, base.Type, append(index[:len(index):len(index)], base.Index...)); err != nil {
+		if err := b.members(p, base.Type, append(index[:len(index):len(index)], base.Index...), offset+base.Offset); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *planner) member(p *plan, f reflect.StructField, name, options string, index []int) error {
+func (b *planner) member(p *plan, f reflect.StructField, name, options string, index []int, offset uintptr) error {
 	if err := checkKey(name); err != nil {
 		return err
 	}
@@ -276,6 +282,7 @@ func (b *planner) member(p *plan, f reflect.StructField, name, options string, i
 	m := field{
 		name:   name,
 		header: append(append([]byte{0}, name...), 0),
+		offset: offset + f.Offset,
 		index:  append(index[:len(index):len(index)], f.Index...),
 		plan:   b.plan(f.Type),
 	}
@@ -289,6 +296,11 @@ func (b *planner) member(p *plan, f reflect.StructField, name, options string, i
 		default:
 			return fmt.Errorf("unknown option %q in its tag: there are object and nullzero", option)
 		}
+	}
+	m.plain = !m.object && !m.nullZero
+	if m.plain {
+		m.direct = m.plan.direct
+		m.header[0] = byte(m.direct.kind())
 	}
 	p.exact[name] = len(p.fields)
 	if lower := strings.ToLower(name); lower != "" {

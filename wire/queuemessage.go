@@ -11,13 +11,15 @@ import (
 // share: the document of AppendRequest without the envelope's $type, and not
 // to be deflated (Redis queue protocol, section 3.1).
 func AppendQueueRequest(dst []byte, r *Request) ([]byte, error) {
-	return appendRequest(dst, r, "")
+	dst, _, err := appendRequest(dst, r, "", false)
+	return dst, err
 }
 
 // AppendQueueResponse appends a response as it is kept in a queue that nodes
 // share; see AppendQueueRequest.
 func AppendQueueResponse(dst []byte, r *Response) ([]byte, error) {
-	return appendResponse(dst, r, "")
+	dst, _, err := appendResponse(dst, r, "", false)
+	return dst, err
 }
 
 // ParseQueueRequest reads what AppendQueueRequest or a .NET node wrote. The

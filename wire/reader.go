@@ -46,6 +46,7 @@ type Reader struct {
 	roomParked [parkedRoom]byte
 
 	documents int64 // bytes of the Budget held for the last document
+	stored    bool  // the last document came in stored blocks alone
 }
 
 // NewReader returns a Reader on src. Nil options are the defaults.

@@ -35,6 +35,9 @@ type Request struct {
 	Params Raw
 	// Streams are the data streams of Params. They are not part of the document.
 	Streams *Streams
+	// Document is what the raw values alias, where nobody needs it once they are
+	// decoded; nil where somebody may. See [Codec.DecodeOwned].
+	Document []byte
 	// Call is the member "go", which only Go peers write and read; nil is not
 	// written. .NET ignores it.
 	Call *CallMetadata
@@ -67,16 +70,18 @@ func (r *Request) Args(dst []Raw) []Raw {
 // be what Codec.EncodeParams or ParseMessage made; streams are sent after the
 // document, by others. On an error dst is returned as it was.
 func AppendRequest(dst []byte, r *Request) ([]byte, error) {
-	return appendRequest(dst, r, requestType)
+	dst, _, err := appendRequest(dst, r, requestType, false)
+	return dst, err
 }
 
-// appendRequest writes no $type when typeName is "".
-func appendRequest(dst []byte, r *Request, typeName string) ([]byte, error) {
+// appendRequest writes no $type when typeName is "". With apart it leaves the
+// data of the params out, and returns where they belong.
+func appendRequest(dst []byte, r *Request, typeName string, apart bool) (_ []byte, split int, err error) {
 	if r.Params.Type != KindArray && !r.Params.IsNull() {
-		return dst, fmt.Errorf("a request's params are an array or null, not %s", withArticle(r.Params.Type))
+		return dst, 0, fmt.Errorf("a request's params are an array or null, not %s", withArticle(r.Params.Type))
 	}
 	if err := checkTexts(r.ID, r.Service, r.Method); err != nil {
-		return dst, fmt.Errorf("request %s::%s: %w", r.Service, r.Method, err)
+		return dst, 0, fmt.Errorf("request %s::%s: %w", r.Service, r.Method, err)
 	}
 	before := len(dst)
 	dst, outer := bson.Begin(dst)
@@ -87,7 +92,7 @@ func appendRequest(dst []byte, r *Request, typeName string) ([]byte, error) {
 	dst = bson.AppendBinary(dst, "activityId", subtypeGUID, id[:])
 	if r.Endpoint != nil {
 		if err := checkTexts(r.Endpoint.BaseURI, r.Endpoint.RemoteThumbprint); err != nil {
-			return dst[:before], fmt.Errorf("request %s::%s: endpoint: %w", r.Service, r.Method, err)
+			return dst[:before], 0, fmt.Errorf("request %s::%s: endpoint: %w", r.Service, r.Method, err)
 		}
 		dst = r.Endpoint.appendTo(bson.AppendHeader(dst, bson.Document, "endpoint"))
 	} else {
@@ -95,14 +100,19 @@ func appendRequest(dst []byte, r *Request, typeName string) ([]byte, error) {
 	}
 	dst = bson.AppendString(dst, "service", r.Service)
 	dst = bson.AppendString(dst, "method", r.Method)
-	dst = bson.AppendValue(dst, "params", r.Params)
+	if apart {
+		dst = bson.AppendHeader(dst, r.Params.Type, "params")
+		split = len(dst)
+	} else {
+		dst = bson.AppendValue(dst, "params", r.Params)
+	}
 	if r.Call != nil {
-		var err error
 		if dst, err = r.Call.appendTo(dst); err != nil {
-			return dst[:before], fmt.Errorf("request %s::%s: %w", r.Service, r.Method, err)
+			return dst[:before], 0, fmt.Errorf("request %s::%s: %w", r.Service, r.Method, err)
 		}
 	}
-	return endDocument(bson.End(dst, start), outer, before)
+	dst, err = endMessage(dst, outer, start, before, split, r.Params)
+	return dst, split, err
 }
 
 // AppendNullRequest appends the document of a null request, {"Message": null}:
@@ -119,11 +129,15 @@ func appendTypeName(dst []byte, name string) []byte {
 	return bson.AppendString(dst, "$type", name)
 }
 
-// endDocument finishes the outermost document and checks what the format can
-// hold.
-func endDocument(dst []byte, outer, before int) ([]byte, error) {
-	dst = bson.End(dst, outer)
-	if len(dst)-outer > bson.MaxSize {
+// endMessage finishes the message and the document around it, and checks what
+// the format can hold. Where split is not 0 the data of body are left out.
+func endMessage(dst []byte, outer, start, before, split int, body Raw) ([]byte, error) {
+	apart := 0
+	if split != 0 {
+		apart = len(body.Data)
+	}
+	dst = bson.EndApart(bson.EndApart(dst, start, apart), outer, apart)
+	if len(dst)-outer+apart > bson.MaxSize {
 		return dst[:before], errors.New("the document would be longer than the 2 GiB that BSON can hold: send a data stream")
 	}
 	return dst, nil

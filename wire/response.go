@@ -19,6 +19,9 @@ type Response struct {
 	Result Raw
 	// Streams are the data streams of Result. They are not part of the document.
 	Streams *Streams
+	// Document is what Result aliases, where nobody needs it once that is decoded;
+	// nil where somebody may. See [Codec.DecodeOwned].
+	Document []byte
 }
 
 // ServerError is a failed call as the wire tells it.
@@ -37,13 +40,15 @@ type ServerError struct {
 // of an error that is not UTF-8 is repaired, so that no failure goes unreported.
 // On an error dst is returned as it was.
 func AppendResponse(dst []byte, r *Response) ([]byte, error) {
-	return appendResponse(dst, r, responseType)
+	dst, _, err := appendResponse(dst, r, responseType, false)
+	return dst, err
 }
 
-// appendResponse writes no $type when typeName is "".
-func appendResponse(dst []byte, r *Response, typeName string) ([]byte, error) {
+// appendResponse writes no $type when typeName is "". With apart it leaves the
+// data of the result out, and returns where they belong.
+func appendResponse(dst []byte, r *Response, typeName string, apart bool) (_ []byte, split int, err error) {
 	if err := checkTexts(r.ID); err != nil {
-		return dst, fmt.Errorf("response: %w", err)
+		return dst, 0, fmt.Errorf("response: %w", err)
 	}
 	before := len(dst)
 	dst, outer := bson.Begin(dst)
@@ -51,8 +56,14 @@ func appendResponse(dst []byte, r *Response, typeName string) ([]byte, error) {
 	dst = appendTypeName(dst, typeName)
 	dst = bson.AppendString(dst, "id", r.ID)
 	dst = r.Error.appendTo(dst)
-	dst = bson.AppendValue(dst, "result", r.Result)
-	return endDocument(bson.End(dst, start), outer, before)
+	if apart {
+		dst = bson.AppendHeader(dst, r.Result.Type, "result")
+		split = len(dst)
+	} else {
+		dst = bson.AppendValue(dst, "result", r.Result)
+	}
+	dst, err = endMessage(dst, outer, start, before, split, r.Result)
+	return dst, split, err
 }
 
 func (e *ServerError) appendTo(dst []byte) []byte {

@@ -21,9 +21,13 @@ func Begin(dst []byte) ([]byte, int) {
 }
 
 // End finishes the document that Begin started at start.
-func End(dst []byte, start int) []byte {
+func End(dst []byte, start int) []byte { return EndApart(dst, start, 0) }
+
+// EndApart is End for a document of which n bytes are left out: they come in
+// between when it is written.
+func EndApart(dst []byte, start, n int) []byte {
 	dst = append(dst, 0)
-	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start))
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start+n))
 	return dst
 }
 

@@ -1,9 +1,6 @@
 package bson
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Iter walks the elements of one document or array without allocating:
 //
@@ -16,6 +13,7 @@ import (
 type Iter struct {
 	doc   []byte
 	off   int
+	kind  Type
 	name  []byte
 	value Value
 }
@@ -25,28 +23,60 @@ type Iter struct {
 func NewIter(doc []byte) Iter { return Iter{doc: doc, off: 4} }
 
 // Next steps to the next element and says whether there is one.
-func (it *Iter) Next() bool {
-	rest := it.doc
-	if it.off >= len(rest) {
+func (it *Iter) Next() bool { return it.NextName() && it.Skip() }
+
+// NextName steps to the name of the next element and says whether there is one.
+// Data then is where its value begins, and Skip or Advance has to go behind it.
+func (it *Iter) NextName() bool {
+	if it.off >= len(it.doc) {
 		return false
 	}
-	rest = rest[it.off:]
-	kind := Type(rest[0])
-	if kind == 0 {
+	rest := it.doc[it.off:]
+	if rest[0] == 0 {
 		return false
 	}
-	nul := bytes.IndexByte(rest, 0)
-	if nul < 0 {
-		return false
+	for i := 1; i < len(rest); i++ { // names are short
+		if rest[i] == 0 {
+			it.kind, it.name = Type(rest[0]), rest[1:i]
+			it.off += i + 1
+			return true
+		}
 	}
-	data := rest[nul+1:]
-	size := valueSize(kind, data)
+	return false
+}
+
+// NextNamed is NextName, and tells whether the name is this one. It takes less
+// time where it is.
+func (it *Iter) NextNamed(name string) (more, named bool) {
+	if it.off >= len(it.doc) {
+		return false, false
+	}
+	rest := it.doc[it.off:]
+	if end := 1 + len(name); rest[0] != 0 && end < len(rest) && rest[end] == 0 && string(rest[1:end]) == name {
+		it.kind, it.name = Type(rest[0]), rest[1:end]
+		it.off += end + 1
+		return true, true
+	}
+	return it.NextName(), false
+}
+
+// Data is the type of the element that NextName has stepped to, and the bytes that
+// its value begins.
+func (it *Iter) Data() (Type, []byte) { return it.kind, it.doc[it.off:] }
+
+// Advance goes behind a value that is n bytes long.
+func (it *Iter) Advance(n int) { it.off += n }
+
+// Skip takes the value of the element that NextName has stepped to. It fails where
+// the bytes are none.
+func (it *Iter) Skip() bool {
+	rest := it.doc[it.off:]
+	size := valueSize(it.kind, rest)
 	if size < 0 {
 		return false
 	}
-	it.name = rest[1:nul]
-	it.value = Value{Type: kind, Data: data[:size:size]}
-	it.off += nul + 1 + size
+	it.value = Value{Type: it.kind, Data: rest[:size:size]}
+	it.off += size
 	return true
 }
 
@@ -59,8 +89,20 @@ func (it *Iter) Value() Value { return it.value }
 // Count is how many elements are left.
 func (it Iter) Count() int {
 	n := 0
-	for it.Next() {
-		n++
+	for rest := it.doc[min(it.off, len(it.doc)):]; len(rest) > 0 && rest[0] != 0; n++ {
+		data := 1
+		for data < len(rest) && rest[data] != 0 {
+			data++
+		}
+		data++
+		if data > len(rest) {
+			break
+		}
+		size := valueSize(Type(rest[0]), rest[data:])
+		if size < 0 {
+			break
+		}
+		rest = rest[data+size:]
 	}
 	return n
 }

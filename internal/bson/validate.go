@@ -1,7 +1,6 @@
 package bson
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
@@ -21,15 +20,22 @@ func (e *Error) Error() string { return fmt.Sprintf("bson: at byte %d: %s", e.Of
 // itself is 1; 0 or less means [DefaultMaxDepth]). The error is an [*Error].
 // It allocates nothing unless it fails.
 func Validate(doc []byte, maxDepth int) error {
+	_, err := ValidateIDs(doc, maxDepth)
+	return err
+}
+
+// ValidateIDs is Validate, and tells whether any member has the name id, in
+// whatever case, and is a GUID.
+func ValidateIDs(doc []byte, maxDepth int) (ids bool, err error) {
 	w := walker{doc: doc, maxDepth: limit(maxDepth)}
 	end, err := w.value(Document, 0, len(doc), 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if end != len(doc) {
-		return w.errorf(0, "the document says it is %d bytes long, but there are %d", end, len(doc))
+		return false, w.errorf(0, "the document says it is %d bytes long, but there are %d", end, len(doc))
 	}
-	return nil
+	return w.ids, nil
 }
 
 func limit(maxDepth int) int {
@@ -42,6 +48,7 @@ func limit(maxDepth int) int {
 type walker struct {
 	doc      []byte
 	maxDepth int
+	ids      bool // a GUID has the name id
 }
 
 func (w *walker) errorf(offset int, format string, args ...any) error {
@@ -106,10 +113,25 @@ func (w *walker) text(off, limit int) (int, error) {
 	if w.doc[end-1] != 0 {
 		return 0, w.errorf(end-1, "a string ends in NUL, not 0x%02x", w.doc[end-1])
 	}
-	if !utf8.Valid(w.doc[off+4 : end-1]) {
+	if text := w.doc[off+4 : end-1]; !ascii(text) && !utf8.Valid(text) {
 		return 0, w.errorf(off+4, "a string is not UTF-8")
 	}
 	return end, nil
+}
+
+// ascii is for texts that most often are short.
+func ascii(text []byte) bool {
+	for len(text) >= 8 {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+		text = text[8:]
+	}
+	all := byte(0)
+	for _, c := range text {
+		all |= c
+	}
+	return all < utf8.RuneSelf
 }
 
 func (w *walker) binary(off, limit int) (int, error) {
@@ -141,19 +163,43 @@ func (w *walker) document(kind Type, off, limit, depth int) (int, error) {
 		if !known(element) {
 			return 0, w.errorf(off, "unknown element %s", element)
 		}
-		name := w.doc[off+1 : last]
-		nul := bytes.IndexByte(name, 0)
-		if nul < 0 {
-			return 0, w.errorf(off+1, "an element's name has no end")
+		name := off + 1
+		if off, err = w.name(name, last); err != nil {
+			return 0, err
 		}
-		if !utf8.Valid(name[:nul]) {
-			return 0, w.errorf(off+1, "an element's name is not UTF-8")
+		if element == Binary && off-name == len("id\x00") && w.isID(name, off, last) {
+			w.ids = true
 		}
-		if off, err = w.value(element, off+2+nul, last, depth); err != nil {
+		if off, err = w.value(element, off, last, depth); err != nil {
 			return 0, err
 		}
 	}
 	return end, nil
+}
+
+// name checks the name that starts at off and returns where the value does.
+// Names are short: a loop is done before a search has begun.
+func (w *walker) name(off, limit int) (int, error) {
+	doc := w.doc[:limit]
+	all := byte(0)
+	for i := off; i < len(doc); i++ {
+		c := doc[i]
+		if c == 0 {
+			if all >= utf8.RuneSelf && !utf8.Valid(doc[off:i]) {
+				return 0, w.errorf(off, "an element's name is not UTF-8")
+			}
+			return i + 1, nil
+		}
+		all |= c
+	}
+	return 0, w.errorf(off, "an element's name has no end")
+}
+
+// isID tells whether the binary value at off, whose name of two bytes starts at
+// name, is a GUID with the name id.
+func (w *walker) isID(name, off, limit int) bool {
+	return w.doc[name]|0x20 == 'i' && w.doc[name+1]|0x20 == 'd' && limit-off > 4 &&
+		binary.LittleEndian.Uint32(w.doc[off:]) == 16 && w.doc[off+4] == SubtypeGUID
 }
 
 func known(kind Type) bool {

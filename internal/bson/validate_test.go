@@ -189,3 +189,49 @@ func FuzzValidate(f *testing.F) {
 		}
 	})
 }
+
+func TestValidateTellsOfIDs(t *testing.T) {
+	guid := "\x10\x00\x00\x00\x04" + "0123456789abcdef"
+	for _, test := range []struct {
+		element string
+		want    bool
+	}{
+		{"\x05id\x00" + guid, true},
+		{"\x05ID\x00" + guid, true},
+		{"\x03d\x00" + string(doc("\x04a\x00"+string(doc("\x030\x00"+string(doc("\x05iD\x00"+guid)))))), true},
+		{"\x05activityId\x00" + guid, false},
+		{"\x05is\x00" + guid, false},
+		{"\x05id\x00\x10\x00\x00\x00\x00" + "0123456789abcdef", false},
+		{"\x05id\x00\x01\x00\x00\x00\x04x", false},
+		{"\x05id\x00\x00\x00\x00\x00\x04", false},
+		{"\x02id\x00\x02\x00\x00\x00a\x00", false},
+		{"\x0aid\x00", false},
+	} {
+		ids, err := ValidateIDs(doc(test.element), 0)
+		if err != nil || ids != test.want {
+			t.Errorf("%q: %v, %v", test.element, ids, err)
+		}
+	}
+}
+
+func TestNextNamedFindsWhatNextFinds(t *testing.T) {
+	whole := doc("\x02s\x00\x02\x00\x00\x00a\x00", "\x0aname\x00", "\x08\x00\x01", "\x10n\x00\x01\x00\x00\x00")
+	for _, expected := range []string{"s", "name", "", "n", "nam", "names", "other"} {
+		plain := NewIter(whole)
+		for it := NewIter(whole); ; {
+			more, named := it.NextNamed(expected)
+			if more != plain.Next() {
+				t.Fatalf("%q: one of them ends before the other", expected)
+			}
+			if !more {
+				break
+			}
+			if !it.Skip() || string(it.Name()) != string(plain.Name()) || string(it.Value().Data) != string(plain.Value().Data) || it.Value().Type != plain.Value().Type {
+				t.Fatalf("%q: found %q, want %q", expected, it.Name(), plain.Name())
+			}
+			if named != (string(it.Name()) == expected) {
+				t.Errorf("%q and %q are one name: %v", it.Name(), expected, named)
+			}
+		}
+	}
+}

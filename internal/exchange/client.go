@@ -188,11 +188,11 @@ func (c *Client) do(ctx context.Context, call *Call) error {
 		return &CallError{Stage: Preparing, Err: err}
 	}
 	line := c.lineDue
-	message, err := encodeRequest(line, call.Request)
+	message, err := c.encodeRequest(line, call.Request)
 	if err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
-	defer message.free()
+	defer message.Free()
 	if err := c.begin(call); err != nil {
 		return &CallError{Stage: Preparing, Err: err}
 	}
@@ -200,7 +200,7 @@ func (c *Client) do(ctx context.Context, call *Call) error {
 		c.unbegin(line)
 		return &CallError{Stage: Preparing, Err: ErrGivenUp}
 	}
-	if n, err := c.send(ctx, message.bytes, call.Request.Streams); err != nil {
+	if n, err := c.send(ctx, &message, call.Request.Streams); err != nil {
 		return c.abandon(call, n > 0, err)
 	}
 	c.expectResponse(call)
@@ -403,9 +403,9 @@ func (c *Client) unbegin(line []byte) {
 // shorter one ends in the socket's buffer.
 const longWrite = 32 << 10
 
-func (c *Client) send(ctx context.Context, message []byte, streams *wire.Streams) (int, error) {
+func (c *Client) send(ctx context.Context, message *wire.Outgoing, streams *wire.Streams) (int, error) {
 	c.expect(0)
-	if ctx.Done() != nil && (len(message) > longWrite || streams != nil) {
+	if ctx.Done() != nil && (message.Len() > longWrite || streams != nil) {
 		stop := context.AfterFunc(ctx, func() { c.fail(context.Cause(ctx)) })
 		defer stop()
 	}

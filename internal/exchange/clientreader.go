@@ -164,6 +164,9 @@ func (c *Client) receive(call *Call) error {
 	if begun, err := c.leadIn(); !begun || err != nil {
 		return err
 	}
+	if c.late == nil { // otherwise what has come may be no answer
+		c.near.answered(c.firstRead)
+	}
 	response, message, err := c.readResponse(call.Request.ID, call.Untyped)
 	if err != nil {
 		return readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
@@ -179,7 +182,8 @@ func (c *Client) receive(call *Call) error {
 	} else {
 		err = message.readBound(to)
 		response.Result = wire.Raw{}
-		message.recycle()
+		wire.RecycleDocument(response.Document)
+		response.Document = nil
 	}
 	if err != nil {
 		_ = response.Streams.CloseAll()

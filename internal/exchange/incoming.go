@@ -10,23 +10,15 @@ import (
 
 // incoming is a message whose data streams are still to be read.
 type incoming struct {
-	reader   *wire.Reader
-	streams  *wire.Streams
-	husks    []wire.Husk // all that are, or look like, data streams
-	document []byte      // that the message aliases
-}
-
-// recycle gives up the document of a message that nobody looks at any more.
-func (in *incoming) recycle() {
-	wire.RecycleDocument(in.document)
-	in.document = nil
+	reader  *wire.Reader
+	streams *wire.Streams
+	husks   []wire.Husk // all that are, or look like, data streams
 }
 
 // readResponse reads one message, which has to be the response to the request
-// with this id.
-// Its document is kept where somebody else decodes it, later.
+// with this id. It is kept where somebody else decodes it, later.
 func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, error) {
-	parsed, in, err := l.readMessage(id, keep)
+	parsed, in, document, err := l.readMessage(id)
 	if err != nil {
 		return nil, in, err
 	}
@@ -41,14 +33,14 @@ func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, err
 		kept := *response
 		response = &kept
 	}
-	response.Streams = in.streams
+	response.Streams, response.Document = in.streams, document
 	return response, in, nil
 }
 
 // readRequest reads one message, which has to be a request; nil is the null
 // request.
 func (l *link) readRequest() (*wire.Request, incoming, error) {
-	parsed, in, err := l.readMessage("", false)
+	parsed, in, document, err := l.readMessage("")
 	if err != nil {
 		return nil, in, err
 	}
@@ -59,7 +51,7 @@ func (l *link) readRequest() (*wire.Request, incoming, error) {
 	case request == nil:
 		return nil, in, nil
 	}
-	request.Streams = in.streams
+	request.Streams, request.Document = in.streams, document
 	return request, in, nil
 }
 
@@ -71,21 +63,22 @@ func (l *link) streamsFor(husks []wire.Husk) *wire.Streams {
 	return wire.NewStreams(l.config.Reader.Limits)
 }
 
-// readMessage reads a message; id is that of the response that is due.
-func (l *link) readMessage(id string, keep bool) (parsed wire.Message, in incoming, err error) {
-	document, err := l.reader.ReadDocument()
-	if err != nil {
-		return parsed, in, err
+// readMessage reads a message, and returns the document that it aliases too; id is
+// that of the response that is due.
+func (l *link) readMessage(id string) (parsed wire.Message, in incoming, document []byte, err error) {
+	if document, err = l.reader.ReadDocument(); err != nil {
+		return parsed, in, nil, err
 	}
-	if keep {
-		document = wire.KeepDocument(document)
-	}
+	l.learn(document)
 	parsed, err = l.parser.Parse(document, l.config.Reader.Limits.MaxDepth(), id)
 	if err != nil {
-		return parsed, in, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
+		return parsed, in, nil, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
 	}
-	husks := wire.Husks(document)
-	return parsed, incoming{l.reader, l.streamsFor(husks), husks, document}, nil
+	var husks []wire.Husk
+	if parsed.MayHoldStreams {
+		husks = wire.Husks(document)
+	}
+	return parsed, incoming{l.reader, l.streamsFor(husks), husks}, document, nil
 }
 
 // readBound reads the streams that decoded values hold, and those that say

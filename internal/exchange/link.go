@@ -37,8 +37,9 @@ type Timeouts struct {
 
 // Config is what the conversations of one runtime share.
 type Config struct {
-	Timeouts Timeouts
-	Reader   wire.ReaderOptions
+	Timeouts    Timeouts
+	Reader      wire.ReaderOptions
+	Compression Compression
 }
 
 // link is a connection with its reader, the deadlines of its reads and
@@ -53,7 +54,10 @@ type link struct {
 	acknowledge func() // before a wait; nil: as the system does it
 
 	// perRead is the limit of each read; only the reading goroutine uses it.
-	perRead time.Duration
+	perRead   time.Duration
+	firstRead time.Time // when a message began to come, where the reads have a limit; the reading goroutine's too
+
+	near nearness
 
 	deadlines sync.Mutex
 	due       time.Time // when the next byte is due where the connection stands; zero: no limit
@@ -63,6 +67,7 @@ type link struct {
 	rereads   bool      // a read may be tried again whose deadline has passed
 
 	writeBy time.Time // the deadline of writes; guarded by writing
+	wroteAt time.Time // when the last of them began; so too
 
 	watched watch // while a method runs
 
@@ -96,7 +101,11 @@ type deadlineReader struct{ l *link }
 
 func (r deadlineReader) Read(p []byte) (int, error) {
 	if r.l.perRead > 0 {
-		r.l.setDeadline(time.Now().Add(r.l.perRead))
+		now := time.Now()
+		if r.l.firstRead.IsZero() {
+			r.l.firstRead = now
+		}
+		r.l.setDeadline(now.Add(r.l.perRead))
 	}
 	for {
 		n, err := r.l.conn.Read(p)
@@ -168,7 +177,7 @@ func (l *link) park() error {
 	if err := l.watched.wait(); err != nil {
 		return err
 	}
-	l.perRead = 0
+	l.perRead, l.firstRead = 0, time.Time{}
 	l.expectAsBefore()
 	if l.acknowledge != nil && l.reader.Buffered() == 0 {
 		l.acknowledge()
@@ -210,9 +219,10 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 const writeSlack = 16
 
 func (l *link) writeWithin(p []byte) (n int, err error) {
+	l.wroteAt = time.Now()
 	if limit := l.config.Timeouts.Write; limit > 0 {
-		if now := time.Now(); l.writeBy.Sub(now) < limit-limit/writeSlack {
-			l.writeBy = now.Add(limit)
+		if l.writeBy.Sub(l.wroteAt) < limit-limit/writeSlack {
+			l.writeBy = l.wroteAt.Add(limit)
 			if err := l.conn.SetWriteDeadline(l.writeBy); err != nil {
 				return 0, err
 			}
@@ -241,22 +251,33 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 // writeMessage writes a message and then its streams: together where the peer
 // is known to take them so, and in writes of their own where it is not (4.4.8
 // loses what comes with a message). n counts as in write.
-func (l *link) writeMessage(message []byte, streams *wire.Streams) (n int, err error) {
+func (l *link) writeMessage(message *wire.Outgoing, streams *wire.Streams) (n int, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if streams == nil {
-		return l.writeLocked(message)
+	defer func() { l.near.wrote = l.wroteAt }()
+	whole := message.Bytes()
+	if whole != nil && streams == nil {
+		return l.writeLocked(whole)
 	}
 	w := &countingWriter{l: l}
-	if l.both.pipelining {
-		err = wire.WriteStreams(w, message, streams)
-		return w.n, err
+	if whole == nil || !l.both.pipelining {
+		if err := l.writeDocument(w, message); err != nil || streams == nil {
+			return w.n, err
+		}
+		whole = nil
 	}
-	if _, err := w.Write(message); err != nil {
-		return w.n, err
-	}
-	err = wire.WriteStreams(w, nil, streams)
+	err = wire.WriteStreams(w, whole, streams)
 	return w.n, err
+}
+
+// writeDocument writes a message without its streams.
+func (l *link) writeDocument(w *countingWriter, message *wire.Outgoing) error {
+	began := time.Now()
+	_, err := message.WriteTo(w)
+	if message.Bytes() == nil {
+		l.near.took(message.Len(), time.Since(began))
+	}
+	return err
 }
 
 // fail ends the connection for this reason, unless it ended before.

@@ -129,9 +129,9 @@ func (s *Service) serveOne(ctx context.Context) error {
 	}
 	s.late = request.Streams.TakeLate()
 	if read == nil && s.late == nil {
-		err = s.answerHere(running, invocation, request, message)
+		err = s.answerHere(running, invocation, request)
 	} else {
-		err = s.answerBeside(running, invocation, request, message, read)
+		err = s.answerBeside(running, invocation, request, read)
 	}
 	if err == nil {
 		err = s.proceed()
@@ -141,12 +141,12 @@ func (s *Service) serveOne(ctx context.Context) error {
 
 // answerHere answers a request in this goroutine. When the method takes long,
 // another one watches for the end of the connection.
-func (s *Service) answerHere(ctx *methodContext, invocation Invocation, request *wire.Request, message incoming) error {
+func (s *Service) answerHere(ctx *methodContext, invocation Invocation, request *wire.Request) error {
 	s.expect(0)
 	s.method = ctx
 	s.running.Store(true)
 	s.watched.start()
-	if err := s.answer(ctx, invocation, request, message, s.stopWatch); err != nil {
+	if err := s.answer(ctx, invocation, request, s.stopWatch); err != nil {
 		return err
 	}
 	return s.awaitLine()
@@ -165,12 +165,12 @@ func (s *Service) gone(err error) {
 
 // answerBeside answers a request in a goroutine of its own, where this one has
 // to read on: for the method, or for a client that waits in a write.
-func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, request *wire.Request, message incoming, read chan error) (err error) {
+func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, request *wire.Request, read chan error) (err error) {
 	s.expect(0) // before the answer sets another limit
 	go func() {
 		err := ErrMethodGone // unless the method returns
 		defer func() { s.answered <- err }()
-		err = s.answer(ctx, invocation, request, message, func() {})
+		err = s.answer(ctx, invocation, request, func() {})
 	}()
 	if read != nil {
 		err = <-read
@@ -233,7 +233,7 @@ func readLive(message *incoming, stream *wire.DataStream) (read chan error, err 
 
 // answer runs the method and writes its response. ran is called in between,
 // and also when the method does not return.
-func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request, message incoming, ran func()) error {
+func (s *Service) answer(ctx context.Context, invocation Invocation, request *wire.Request, ran func()) error {
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
@@ -249,7 +249,8 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 		invocation.Recycle()
 	}
 	request.Params, request.RawEndpoint = wire.Raw{}, wire.Raw{}
-	message.recycle()
+	wire.RecycleDocument(request.Document)
+	request.Document = nil
 	return err
 }
 
@@ -270,19 +271,19 @@ func (s *Service) writeResponse(response *wire.Response) (err error) {
 	if s.proceedDue {
 		before, s.proceedDue = lineProceed, false
 	}
-	message, err := encodeResponse(before, response)
+	message, err := s.encodeResponse(before, response)
 	if err != nil {
 		return err
 	}
-	defer message.free()
+	defer message.Free()
 	nextSaid := s.polling && s.both.pipelining && response.Streams == nil
 	if nextSaid {
-		message.bytes = append(message.bytes, lineNext...)
+		message.Append(lineNext)
 	}
 	if response.Streams == nil {
 		s.expect(s.lineLimit())
 	}
-	if _, err := s.writeMessage(message.bytes, response.Streams); err != nil {
+	if _, err := s.writeMessage(&message, response.Streams); err != nil {
 		return err
 	}
 	if err := s.afterResponse(nextSaid); err != nil {

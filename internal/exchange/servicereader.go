@@ -25,6 +25,7 @@ func (s *Service) awaitRequest() (request *wire.Request, message incoming, late 
 		return nil, message, false, errors.Join(err, ErrEnded)
 	}
 	request, message, err = s.readRequest()
+	s.near.answered(s.firstRead)
 	if err != nil {
 		err = readError(err, "the rest of the request", s.config.Timeouts.Read, nameRead)
 	}
@@ -37,12 +38,12 @@ func (s *Service) refuse(request *wire.Request) error {
 	if err := s.sayEnd(); err != nil { // before the refusal, however early the request came
 		return err
 	}
-	answer, err := encodeResponse(nil, refusal(request))
+	answer, err := s.encodeResponse(nil, refusal(request))
 	if err != nil {
 		return err
 	}
-	defer answer.free()
-	if _, err := s.write(answer.bytes); err != nil {
+	defer answer.Free()
+	if _, err := s.write(answer.Bytes()); err != nil {
 		return err
 	}
 	s.perRead = endLimit // the limit is for silence: a long upload is read to its end, and then told

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"syscall"
+	"time"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -39,6 +40,7 @@ func identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity, preambl
 	if err != nil {
 		return nil, err
 	}
+	s.link.near.wrote = time.Now()
 	if _, err := conn.Write(opening); err != nil {
 		return nil, rejected(err)
 	}
@@ -46,6 +48,7 @@ func identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity, preambl
 	if err != nil {
 		return nil, rejected(err)
 	}
+	s.link.near.answered(time.Now())
 	if peer.Role != wire.RoleServer {
 		return nil, unexpected("the identity of a server", peer.String())
 	}
@@ -120,6 +123,7 @@ func (o *Opening) Admit(words []string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.link.near.wrote = time.Now()
 	if _, err := s.link.conn.Write(answer); err != nil {
 		return nil, err
 	}
