@@ -10,7 +10,8 @@ const (
 	// CompressAuto compresses documents of more than 1 KiB that get shorter by
 	// it, unless the peer is near: over a connection whose shortest round trip
 	// was less than half a millisecond a document of up to 4 MiB is sent sooner
-	// than it is compressed. See docs/operations.md, "Compression".
+	// than it is compressed. See docs/operations.md,
+	// "Sizing".
 	CompressAuto Compression = iota
 	// CompressAlways compresses for near peers too, where networks are short of
 	// capacity rather than processors of time.

@@ -11,10 +11,10 @@ const (
 	CompressNever
 )
 
-// What compressing is worth is arithmetic: a byte of a document takes some 10 ns
-// to compress and to inflate again, and three of four bytes are saved. That is
-// time won where a byte takes longer than 13 ns to send, on links below some 600
-// Mbit/s. Links that are faster are short: round trips of less than nearTrip are
+// What compressing is worth is arithmetic (docs/decisions/018): a byte of a document
+// takes some 8 ns to compress and to inflate again, and three of four bytes are saved.
+// That is time won where a byte takes longer than 11 ns to send, on links below some
+// 750 Mbit/s. Links that are faster are short: round trips of less than nearTrip are
 // those of one machine, one rack or one building.
 const (
 	nearTrip = 500 * time.Microsecond
