@@ -410,7 +410,7 @@ func (c *call) toQueue(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
-	c.request.sent = true
+	c.request.sent = c.client.rt.sharedQueues // in memory nobody reads it when Send has returned without an error
 	options := queue.SendOptions{
 		PickUp:   c.limits.PickUp,
 		Response: c.responseWait(ctx),

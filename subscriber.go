@@ -294,6 +294,7 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 		passings.Put(p)
 		return nil
 	}
+	id := delivery.Request().ID // which is the caller's again from here on
 	var failed *exchange.CallError
 	switch {
 	case errors.Is(err, exchange.ErrGivenUp):
@@ -307,7 +308,7 @@ func (s *subscriber) pass(delivery queue.Delivery) error {
 		s.log.Debug("a request could not be sent", "error", err)
 		return nil // it could not be encoded: the connection is as it was
 	}
-	s.log.Info("the connection was lost under a request", "id", delivery.Request().ID, "error", err)
+	s.log.Info("the connection was lost under a request", "id", id, "error", err)
 	return err
 }
 

@@ -234,23 +234,23 @@ func (c *Client) Ready(ctx context.Context) error { return c.makeReady(ctx, fals
 // ReadyNow reports whether the next request may be written without a wait: what
 // the service says between two calls has come.
 func (c *Client) ReadyNow() bool {
-	for {
-		is, err := c.isIn(ready)
-		if is || err != nil || !c.reading.tryTake() {
-			return is && err == nil
-		}
-		come := c.late == nil && c.reader.LineBuffered() // the rest of a line may take long
-		if come {
-			if err = c.park(); err == nil {
-				err = c.control()
-			}
-			if err != nil {
-				c.fail(err)
-			}
-		}
-		c.release()
-		if !come {
-			return false
+	is, err := c.isIn(ready)
+	if is || err != nil || !c.reading.tryTake() {
+		return is && err == nil
+	}
+	c.controlBuffered()
+	c.release()
+	is, err = c.isIn(ready)
+	return is && err == nil
+}
+
+// controlBuffered reads the control lines that have come as a whole: the rest of
+// one may take long. The reading turn is held.
+func (c *Client) controlBuffered() {
+	for c.late == nil && c.reader.LineBuffered() {
+		if err := c.control(); err != nil {
+			c.fail(err)
+			return
 		}
 	}
 }
@@ -452,6 +452,9 @@ func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
 			c.fail(err)
 			return c.abandon(call, true, c.cause())
 		}
+	}
+	if c.polling {
+		c.controlBuffered() // NEXT, most often
 	}
 	return call.result()
 }

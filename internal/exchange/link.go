@@ -314,9 +314,14 @@ func (l *link) failLocked(err error) {
 
 // cause is why the connection ended, nil while it has not.
 func (l *link) cause() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
+	select {
+	case <-l.closed:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.err
+	default:
+		return nil
+	}
 }
 
 // The limits by the names under which their users set them.
