@@ -19,9 +19,9 @@ type streamToKey struct{}
 // is the stream itself.
 //
 // w is written to by one goroutine at a time, in pieces of up to 128 KiB, and not
-// any more when the call has returned. A Write that blocks holds the call up, also
-// one whose context has ended: that ends the connection at once, and whoever
-// owns w ends the Write. As long as w takes nothing the peer cannot send, and
+// any more when the call has returned. A Write that blocks holds the call up, and
+// with it Close and Shutdown, also when the context has ended: that ends the
+// connection at once, and whoever owns w ends the Write. As long as w takes nothing the peer cannot send, and
 // gives up after its own limit for a write, mostly one minute.
 //
 // A call that fails may have written a part. Its Outcome then is Ran, so that it

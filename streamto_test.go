@@ -545,44 +545,50 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 // TestStreamToFile: the file is there when the call returns nil, and otherwise
 // nothing is.
 func TestStreamToFile(t *testing.T) {
-	everyMode(t, downloadServices(), func(t *testing.T, p pair) {
-		c := p.client.Client(p.to)
-		dir := t.TempDir()
-		name := filepath.Join(dir, "result.bin")
-		if err := os.WriteFile(name, []byte("before"), 0o600); err != nil {
+	for _, mode := range everyModes {
+		t.Run(mode, func(t *testing.T) {
+			testStreamToFile(t, setting{services: downloadServices(), limits: halibut.Limits{ReconnectMin: 1}}.pair(t, mode))
+		})
+	}
+}
+
+func testStreamToFile(t *testing.T, p pair) {
+	c := p.client.Client(p.to)
+	dir := t.TempDir()
+	name := filepath.Join(dir, "result.bin")
+	if err := os.WriteFile(name, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{2 << 20, 0} {
+		content := noise(size)
+		stream, err := halibut.Call[*halibut.DataStream](halibut.WithStreamToFile(t.Context(), name), c, "IStreams", "Echo", halibut.StreamBytes(content))
+		if err != nil || stream.Size() != int64(size) {
 			t.Fatal(err)
 		}
-		for _, size := range []int{2 << 20, 0} {
-			content := noise(size)
-			stream, err := halibut.Call[*halibut.DataStream](halibut.WithStreamToFile(t.Context(), name), c, "IStreams", "Echo", halibut.StreamBytes(content))
-			if err != nil || stream.Size() != int64(size) {
-				t.Fatal(err)
-			}
-			if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, content) {
-				t.Errorf("%d bytes, %v", len(got), err)
-			}
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%d bytes, %v", len(got), err)
 		}
-		missing := filepath.Join(dir, "missing", "result.bin")
-		for _, test := range []struct {
-			name, method string
-			outcome      halibut.Outcome
-			cause        error
-			args         []any
-		}{
-			{name, "Cut", halibut.Ran, nil, []any{3 << 20}},
-			{name, "Nothing", halibut.Ran, halibut.ErrNoStream, nil},
-			{missing, "Nothing", halibut.NotSent, os.ErrNotExist, nil},
-		} {
-			err := c.Call(halibut.WithStreamToFile(t.Context(), test.name), "IDownloads", test.method, nil, test.args...)
-			if e := asError(t, err); e.Outcome != test.outcome || !errors.Is(err, test.cause) && test.cause != nil {
-				t.Errorf("%s: %v, %v: %v", test.method, e.Code, e.Outcome, err)
-			}
-			files, err := os.ReadDir(dir)
-			if content, readErr := os.ReadFile(name); err != nil || len(files) != 1 || len(content) > 0 || readErr != nil {
-				t.Errorf("%s left %v, %d bytes, %v", test.method, files, len(content), err)
-			}
+	}
+	missing := filepath.Join(dir, "missing", "result.bin")
+	for _, test := range []struct {
+		name, method string
+		outcome      halibut.Outcome
+		cause        error
+		args         []any
+	}{
+		{name, "Cut", halibut.Ran, nil, []any{3 << 20}},
+		{name, "Nothing", halibut.Ran, halibut.ErrNoStream, nil},
+		{missing, "Nothing", halibut.NotSent, os.ErrNotExist, nil},
+	} {
+		err := c.Call(halibut.WithStreamToFile(t.Context(), test.name), "IDownloads", test.method, nil, test.args...)
+		if e := asError(t, err); e.Outcome != test.outcome || !errors.Is(err, test.cause) && test.cause != nil {
+			t.Errorf("%s: %v, %v: %v", test.method, e.Code, e.Outcome, err)
 		}
-	})
+		files, err := os.ReadDir(dir)
+		if content, readErr := os.ReadFile(name); err != nil || len(files) != 1 || len(content) > 0 || readErr != nil {
+			t.Errorf("%s left %v, %d bytes, %v", test.method, files, len(content), err)
+		}
+	}
 }
 
 // TestStreamProgress: each percent once and in order, with the bytes.
