@@ -51,7 +51,7 @@ func (c *call) wait() (err error) {
 		passer, over := c.look()
 		switch {
 		case passer != nil:
-			if c.ctx.Err() != nil {
+			if err == nil && c.ctx.Err() != nil {
 				err = c.giveUp()
 			}
 			passer.passOn() // also what is over: the passer waits for nothing else

@@ -233,3 +233,45 @@ func TestDirectPanic(t *testing.T) {
 		t.Errorf("left in the queue: %+v", stats)
 	}
 }
+
+// givingUp is a context that ends when somebody begins to wait for that, after
+// something else has happened.
+type givingUp struct {
+	context.Context
+	before func()
+	done   chan struct{}
+}
+
+func (c *givingUp) Done() <-chan struct{} {
+	if c.Err() == nil {
+		c.before()
+		close(c.done)
+	}
+	return c.done
+}
+
+func (c *givingUp) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// TestDirectWhileTheCallerGivesUp: that a request is collected at the very moment
+// at which its Send gives up makes no difference to what Send says.
+func TestDirectWhileTheCallerGivesUp(t *testing.T) {
+	m := NewMemory(nil)
+	defer m.Close()
+	for range 100 { // Send may see either first
+		s := stand(t, m, func(*standing, Delivery) bool { return true })
+		if !s.Withdraw() {
+			t.Fatal("the collector does not wait")
+		}
+		ctx := &givingUp{t.Context(), func() { s.collect(t) }, make(chan struct{})}
+		if response, err := s.queue.Send(ctx, &wire.Request{ID: "1"}, SendOptions{}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Send returned %v, %v", response, err)
+		}
+	}
+}
