@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,8 @@ type Provider struct {
 
 	loops sync.WaitGroup
 	work  sync.WaitGroup // of goAlong
+	idle  chan func()    // for goroutines of goAlong that have nothing to do
+	kept  atomic.Int32   // how many of them
 	sends sync.WaitGroup
 
 	handovers *subscription // nil: in a Cluster
@@ -69,7 +72,7 @@ func newProvider(client rueidis.Client, opts *Options, t timing) *Provider {
 	p := &Provider{
 		client: client, timing: t, keys: newKeyspace(opts.Prefix, opts.ChannelPrefix),
 		wrappers: opts.Wrappers, streams: opts.streams(), limits: opts.Limits, length: opts.length(), log: opts.logger(),
-		node: uuid.NewString(), closing: make(chan struct{}), roused: make(chan struct{}, 1),
+		node: uuid.NewString(), idle: make(chan func()), closing: make(chan struct{}), roused: make(chan struct{}, 1),
 		queues: make(map[string]*redisQueue), calls: make(map[uuid.UUID]*call),
 		deliveries: make(map[uuid.UUID]*delivery), finished: make(chan struct{}),
 	}
@@ -181,8 +184,39 @@ func (p *Provider) goAlong(do func()) bool {
 	if p.stopped {
 		return false
 	}
-	p.work.Go(do)
+	p.work.Add(1)
+	select {
+	case p.idle <- do:
+	default:
+		go p.along(do)
+	}
 	return true
+}
+
+// keptAtMost is how many goroutines wait for more to do: a new one would have to
+// grow its stack first, and most that is to be done is short.
+const keptAtMost = 16
+
+// along does what goAlong was given, and what it is given then.
+func (p *Provider) along(do func()) {
+	p.doAlong(do)
+	defer p.kept.Add(-1)
+	if p.kept.Add(1) > keptAtMost {
+		return
+	}
+	for {
+		select {
+		case do := <-p.idle:
+			p.doAlong(do)
+		case <-p.storing.Done():
+			return
+		}
+	}
+}
+
+func (p *Provider) doAlong(do func()) {
+	defer p.work.Done()
+	do()
 }
 
 // bind returns a context that ends with ctx and when the Provider is closed.
