@@ -59,6 +59,7 @@ func (c *call) recycle() {
 	if request.sent {
 		request = nil
 	} else {
+		wire.RecycleEncoded(request.Params)
 		request.Request = wire.Request{}
 	}
 	*c = call{request: request}
@@ -427,7 +428,8 @@ func (c *call) toQueue(ctx context.Context) error {
 		c.receive(response, nil)
 	} else {
 		c.receive(response, &response.Document)
-		response.Result = wire.Raw{}
+		wire.RecycleEncoded(c.request.Params) // it was written, since it was answered
+		c.request.Params, response.Result = wire.Raw{}, wire.Raw{}
 		wire.RecycleDocument(response.Document)
 		response.Document = nil
 	}

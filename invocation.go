@@ -43,6 +43,7 @@ var invocations = sync.Pool{New: func() any { return new(invocation) }}
 // runs the method.
 func (inv *invocation) Recycle() {
 	if len(inv.rt.options.Intercept) == 0 {
+		wire.RecycleEncoded(inv.response.Result)
 		*inv = invocation{}
 		invocations.Put(inv)
 	}

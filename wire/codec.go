@@ -141,6 +141,10 @@ func (c *Codec) EncodeResultValue(dst []byte, streams **Streams, result reflect.
 	return Raw{Type: kind, Data: e.buf[start:]}, nil
 }
 
+// RecycleEncoded takes back what EncodeParams or EncodeResult have made, so that its
+// storage serves other values. Nobody may use it any more. It need not be called.
+func RecycleEncoded(raw Raw) { documentBuffers.put(raw.Data) }
+
 var errTooLong = errors.New("the value is longer than the 2 GiB that BSON can hold: send a data stream")
 
 // Decode stores a value in what dst, a non-nil pointer, points to. raw must

@@ -219,7 +219,8 @@ func RecycleDocument(document []byte) {
 	documentBuffers.put(document)
 }
 
-// documentBuffers are the storage of longer documents.
+// documentBuffers are the storage of longer documents, and of long values on their
+// way into one.
 var documentBuffers bufferPool
 
 // ReleaseDocument gives the last document's share of the Budget back. Call it

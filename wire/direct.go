@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/halibut-go/halibut/internal/bson"
@@ -101,7 +100,7 @@ func (d direct) append(dst []byte, at unsafe.Pointer) (_ []byte, ok bool) {
 		dst = bson.AppendDoubleData(dst, f)
 	case directString:
 		text := *(*string)(at)
-		if !utf8.ValidString(text) {
+		if !bson.ValidText(unsafe.Slice(unsafe.StringData(text), len(text))) {
 			return dst, false
 		}
 		dst = bson.AppendStringData(dst, text)

@@ -342,7 +342,9 @@ func encodeBytes(e *encoder, _ *plan, v reflect.Value) (Kind, error) {
 	if v.IsNil() {
 		return KindNull, nil
 	}
-	e.buf = bson.AppendBinaryData(e.buf, bson.SubtypeBytes, v.Bytes())
+	data := v.Bytes()
+	e.buf = withRoomFor(e.buf, len(data))
+	e.buf = bson.AppendBinaryData(e.buf, bson.SubtypeBytes, data)
 	return KindBinary, nil
 }
 
@@ -460,10 +462,22 @@ const estimateAfter = 8
 // withRoom makes room for a list of n items of which the first few took length
 // bytes, so that it is not moved time and again.
 func withRoom(buf []byte, length, few, n int) []byte {
-	if rest := length / few * (n - few); rest > cap(buf)-len(buf) && rest < bson.MaxSize/2 {
-		return slices.Grow(buf, rest+rest/8)
+	if rest := length / few * (n - few); rest < bson.MaxSize/2 {
+		return withRoomFor(buf, rest+rest/8)
 	}
 	return buf
+}
+
+// encodedAround is what is usually around a long value: lengths, names, ends.
+const encodedAround = 128
+
+// withRoomFor makes room for about n bytes more, in storage that was used before
+// where there is some: see [RecycleEncoded].
+func withRoomFor(buf []byte, n int) []byte {
+	if n += encodedAround; n <= cap(buf)-len(buf) || n < 1<<(minPooledBits-1) {
+		return buf
+	}
+	return append(documentBuffers.get(len(buf)+n), buf...)
 }
 
 // encodeSet writes a set in the order of its elements' bytes or text, so that

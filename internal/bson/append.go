@@ -3,6 +3,7 @@ package bson
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -84,9 +85,12 @@ func AppendBinary(dst []byte, name string, subtype byte, data []byte) []byte {
 
 // AppendStringData appends a string's data: length, text, terminator.
 func AppendStringData(dst []byte, text string) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(text)+1))
-	dst = append(dst, text...)
-	return append(dst, 0)
+	start, length := len(dst), 4+len(text)+1
+	dst = slices.Grow(dst, length)[:start+length]
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(text)+1))
+	copy(dst[start+4:], text)
+	dst[start+length-1] = 0
+	return dst
 }
 
 // AppendInt32Data appends an int32's data.

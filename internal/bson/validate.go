@@ -113,11 +113,14 @@ func (w *walker) text(off, limit int) (int, error) {
 	if w.doc[end-1] != 0 {
 		return 0, w.errorf(end-1, "a string ends in NUL, not 0x%02x", w.doc[end-1])
 	}
-	if text := w.doc[off+4 : end-1]; !ascii(text) && !utf8.Valid(text) {
+	if !ValidText(w.doc[off+4 : end-1]) {
 		return 0, w.errorf(off+4, "a string is not UTF-8")
 	}
 	return end, nil
 }
+
+// ValidText reports whether a text is UTF-8.
+func ValidText(text []byte) bool { return ascii(text) || utf8.Valid(text) }
 
 // ascii is for texts that most often are short.
 func ascii(text []byte) bool {
