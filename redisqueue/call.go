@@ -109,7 +109,6 @@ func (p *Provider) begin(ctx context.Context, q *redisQueue, req *wire.Request, 
 	}
 	p.calls[c.id] = c
 	p.sends.Add(1)
-	p.rouse()
 	return c, nil
 }
 

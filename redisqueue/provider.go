@@ -47,7 +47,7 @@ type Provider struct {
 
 	handovers *subscription // nil: in a Cluster
 
-	roused  chan struct{} // for the watch: there is something to look after
+	roused  chan struct{} // for the watch: there is a connection again
 	untidy  untidy
 	orphans time.Time // when the store was last rid of them; the watch's own
 
@@ -246,7 +246,6 @@ func (p *Provider) holds(d *delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.deliveries[d.id] = d
-	p.rouse()
 }
 
 func (p *Provider) lets(d *delivery) {
