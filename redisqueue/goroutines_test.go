@@ -67,18 +67,16 @@ func TestGoroutines(t *testing.T) {
 // requests is.
 const slack = 50
 
-// grown checks that there are so many goroutines more than there were.
+// grown checks that there are so many goroutines more than there were, those
+// aside that look for a cancellation once when a request was collected.
 func grown(t *testing.T, what string, before, want int) {
 	t.Helper()
-	most := 0
-	for range 20 {
-		most = max(most, runtime.NumGoroutine()-before)
-		<-time.After(5 * time.Millisecond)
-	}
-	t.Logf("%d goroutines besides the callers' while %s", most, what)
-	if most > want+slack {
-		t.Errorf("there are %d goroutines besides the callers' while %s, want %d and a few", most, what, want)
-	}
+	n := 0
+	eventually(t, "no more goroutines than there should be while "+what, func() bool {
+		n = runtime.NumGoroutine() - before
+		return n <= want+slack
+	})
+	t.Logf("%d goroutines besides the callers' while %s", n, what)
 }
 
 // settled is how many goroutines there are when no more end.
