@@ -224,6 +224,7 @@ func (c *call) Receive(response *wire.Response) { c.receive(response, &response.
 // receive takes the response, and, if it is given, its document.
 func (c *call) receive(response *wire.Response, document *[]byte) {
 	c.response = *response
+	c.response.Result, c.response.Document = wire.Raw{}, nil // which are gone soon
 	if response.Error != nil || c.result == nil {
 		return
 	}
@@ -411,7 +412,7 @@ func (c *call) toQueue(ctx context.Context) error {
 		waiting, unbind = c.client.rt.bind(ctx)
 		defer unbind()
 	}
-	c.request.sent = c.client.rt.sharedQueues // in memory nobody reads it when Send has returned without an error
+	c.request.sent = true
 	options := queue.SendOptions{
 		PickUp:   c.limits.PickUp,
 		Response: c.responseWait(ctx),
@@ -426,7 +427,8 @@ func (c *call) toQueue(ctx context.Context) error {
 	}
 	if c.client.rt.sharedQueues { // the response may be somebody else's too
 		c.receive(response, nil)
-	} else {
+	} else { // in memory nobody reads the request when Send has returned without an error
+		c.request.sent = false
 		c.receive(response, &response.Document)
 		wire.RecycleEncoded(c.request.Params) // it was written, since it was answered
 		c.request.Params, response.Result = wire.Raw{}, wire.Raw{}

@@ -305,10 +305,20 @@ func (inv *invocation) guard(f func() error) (err error) {
 func (inv *invocation) recovered(err *error) {
 	if cause := recover(); cause != nil {
 		id := rand.Text()
-		inv.rt.log.Error("a service panicked", "service", inv.request.Service, "method", inv.request.Method,
+		service, method := inv.named()
+		inv.rt.log.Error("a service panicked", "service", service, "method", method,
 			"id", id, "panic", cause, "stack", string(debug.Stack()))
 		*err = errors.New("the service failed unexpectedly; its log has the reason under the id " + id)
 	}
+}
+
+// named is what was called, by the method's own names once it is known: what an
+// interceptor has left behind may run when the request is gone.
+func (inv *invocation) named() (service, method string) {
+	if inv.method != nil {
+		return inv.method.service, inv.method.name
+	}
+	return inv.request.Service, inv.request.Method
 }
 
 // call runs the method.

@@ -131,7 +131,12 @@ func (s *subscriber) passDirectly(delivery queue.Delivery) bool {
 		}
 		s.workers.Done()
 	}()
-	if err = s.pass(delivery); err == nil {
+	if delivery.Context().Err() != nil {
+		err = nil // Send knows what to say, and the connection is for others
+	} else {
+		err = s.pass(delivery)
+	}
+	if err == nil {
 		s.handOver()
 	}
 	return true

@@ -128,7 +128,7 @@ func (d *delivery) Return(err error) {
 func (d *delivery) giveBack(err error) {
 	c, q := d.call, d.call.queue
 	q.mu.Lock()
-	if !d.holds() {
+	if !d.holds() || d.direct && c.ctx.Err() != nil { // Send is about to see that
 		q.mu.Unlock()
 		return
 	}

@@ -200,6 +200,9 @@ func (c *Client) receive(call *Call) error {
 	if err == nil {
 		call.Receiver.Complete(response)
 	}
+	if !call.Untyped {
+		*response = wire.Response{} // the connection must not hold streams that its caller has let go of
+	}
 	return c.finish(call)
 }
 

@@ -31,6 +31,7 @@ func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, err
 	}
 	if keep {
 		kept := *response
+		*response = wire.Response{} // the parser's, which lives as long as the connection
 		response = &kept
 	}
 	response.Streams, response.Document = in.streams, document

@@ -237,6 +237,7 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
+		request.Streams = nil // which a connection without work must not hold
 		if err != nil {
 			s.fail(err)
 		}
@@ -248,9 +249,9 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	if err == nil {
 		invocation.Recycle()
 	}
-	request.Params, request.RawEndpoint = wire.Raw{}, wire.Raw{}
-	wire.RecycleDocument(request.Document)
-	request.Document = nil
+	document := request.Document
+	request.Params, request.RawEndpoint, request.Call, request.Document = wire.Raw{}, wire.Raw{}, nil, nil
+	wire.RecycleDocument(document)
 	return err
 }
 
