@@ -81,8 +81,8 @@ type Receiver interface {
 	Started() bool
 	// Receive takes the response, in the goroutine of Do. It binds the data
 	// streams that it wants to the response's Streams; those are read after it.
-	// The Result of a response is gone when it returns, unless the call is
-	// Untyped.
+	// Unless the call is Untyped the response is the connection's: its Result is
+	// gone when Receive returns, and all of it when Do does.
 	Receive(*wire.Response)
 	// StreamTo is asked for after Receive. If it is not nil it is given the bytes
 	// of the response's one data stream while they come, in the goroutine of Do,

@@ -134,7 +134,8 @@ func (r *received) Started() bool { return !r.refuse }
 func (r *received) Receive(response *wire.Response) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.response = response
+	kept := *response
+	r.response = &kept
 }
 func (r *received) StreamTo() io.Writer     { return nil }
 func (r *received) Complete(*wire.Response) {}

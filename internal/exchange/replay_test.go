@@ -205,7 +205,8 @@ func (r *recordedReceiver) StreamTo() io.Writer {
 }
 
 func (r *recordedReceiver) Receive(response *wire.Response) {
-	r.response, r.result = response, bytes.Clone(response.Result.Data)
+	kept := *response
+	r.response, r.result = &kept, bytes.Clone(response.Result.Data)
 	if r.typed {
 		r.err = bindAll(response.Streams, response.Result)
 	}
