@@ -241,7 +241,7 @@ func (c *call) StreamTo() io.Writer {
 	if c.streamTo == nil || c.response.Error != nil || c.decodeErr != nil {
 		return nil
 	}
-	return c.streamTo
+	return c.streamTo.try
 }
 
 // outcome is what a call came to that got a response.
@@ -419,7 +419,7 @@ func (c *call) toQueue(ctx context.Context) error {
 		Pins:     c.client.pins,
 	}
 	if c.streamTo != nil {
-		options.StreamTo = c.streamTo
+		options.StreamTo = c.streamTo.try
 	}
 	response, err := q.Send(waiting, &c.request.Request, options)
 	if err != nil {

@@ -26,7 +26,8 @@ type streamToKey struct{}
 //
 // A call that fails may have written a part. Its Outcome then is Ran, so that it
 // is not made again, by [RepeatCalls] for example, and it fails if an interceptor
-// makes it again. When w fails the error has CodeStream and w's own error in its
+// makes it again. A try that has ended does not write any more, whoever has it in
+// hand. When w fails the error has CodeStream and w's own error in its
 // chain; a panic of w is the caller's. A result without a data stream, or where
 // it is null, is [ErrNoStream], and one with several an error of CodeStream; w
 // is given nothing of them as a rule.
@@ -93,8 +94,9 @@ type streamTo struct {
 	name   string // of w, for errors
 	report func(Progress)
 
-	turn     chan struct{}   // held over a Write
-	ctx      context.Context // of the try that is made; nil when the call is over; guarded by turn, as what follows
+	turn     chan struct{} // held over a Write
+	try      *streamTry    // that is made, nil between tries; guarded by turn, as what follows
+	over     bool          // the call
 	begun    bool
 	size     int64
 	meter    *wire.Meter
@@ -103,18 +105,31 @@ type streamTo struct {
 	panicked any   // by w
 }
 
-var errCallOver = errors.New("the call has returned")
+// streamTry is the writer of one try. Whoever has a try in hand may go on with it
+// when the try is over, in another goroutine, and must not be taken for the next.
+type streamTry struct {
+	of  *streamTo
+	ctx context.Context
+}
+
+var errTryOver = errors.New("the call, or the try of it whose result this is, has returned")
 
 // Write implements [io.Writer].
-func (s *streamTo) Write(p []byte) (n int, err error) {
+func (t *streamTry) Write(p []byte) (n int, err error) {
+	s := t.of
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	switch {
-	case s.ctx == nil:
-		return 0, errCallOver
-	case s.ctx.Err() != nil:
-		return 0, context.Cause(s.ctx)
+	case s.try != t:
+		return 0, errTryOver
+	case t.ctx.Err() != nil:
+		return 0, context.Cause(t.ctx)
 	}
+	return s.write(p)
+}
+
+// write is Write of the try that is made.
+func (s *streamTo) write(p []byte) (n int, err error) {
 	s.begun = true
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -138,28 +153,45 @@ func (s *streamTo) Write(p []byte) (n int, err error) {
 }
 
 // Size is told how much is going to be written.
-func (s *streamTo) Size(size int64) {
+func (t *streamTry) Size(size int64) {
+	s := t.of
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
+	if s.try != t {
+		return
+	}
 	s.size = size
 	if s.report != nil {
 		s.meter = wire.StreamFunc(size, nil).WithProgress(s.report).Meter()
 	}
 }
 
-// end waits for a Write that is under way, and lets none begin.
-func (s *streamTo) end() {
+// begin begins a try, unless bytes of an earlier one were written or the call is over.
+func (s *streamTo) begin(ctx context.Context) error {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
-	s.ctx = nil
+	switch {
+	case s.begun:
+		return &Error{
+			Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving,
+			Message: fmt.Sprintf("the method has run, and %s, the writer of WithStreamTo, was given a part of its result: the call is not made again", s.name),
+		}
+	case s.over:
+		return &Error{
+			Code: CodeStream, Outcome: NotSent,
+			Message: fmt.Sprintf("the call has returned, and %s, the writer of WithStreamTo, is not written to any more: an interceptor makes the call before it returns", s.name),
+		}
+	}
+	s.try = &streamTry{s, ctx}
+	s.size, s.meter = 0, nil
+	return nil
 }
 
-// begin begins a try, unless bytes of an earlier one were written.
-func (s *streamTo) begin(ctx context.Context) bool {
+// end ends the try: it waits for a Write that is under way, and lets none begin.
+func (s *streamTo) end(over bool) {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
-	s.ctx = ctx
-	return !s.begun
+	s.try, s.over = nil, s.over || over
 }
 
 // runTo is run with a writer for the stream of the result.
@@ -195,7 +227,7 @@ func (c *call) runTo(ctx context.Context, options *streamToOptions) (err error) 
 func (c *call) runUntilWritten(ctx context.Context) error {
 	returned := false
 	defer func() {
-		c.streamTo.end()
+		c.streamTo.end(true)
 		if returned && c.streamTo.panicked != nil { // in another goroutine than this one
 			panic(c.streamTo.panicked)
 		}
@@ -207,14 +239,35 @@ func (c *call) runUntilWritten(ctx context.Context) error {
 
 // makeTo is make with a writer for the stream of the result.
 func (c *call) makeTo(ctx context.Context) error {
-	if !c.streamTo.begin(ctx) {
-		return c.fail(&Error{
-			Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving,
-			Message: fmt.Sprintf("the method has run, and %s, the writer of WithStreamTo, was given a part of its result: the call is not made again", c.streamTo.name),
-		})
+	if err := c.streamTo.begin(ctx); err != nil {
+		return c.fail(err)
 	}
-	if err := c.makeOnce(ctx); err != nil {
+	if err := c.makeTry(ctx); err != nil {
 		return c.fail(c.streamTo.explain(ctx, err))
+	}
+	if err := c.streamTo.check(c.response.Streams); err != nil {
+		return c.fail(err)
+	}
+	return nil
+}
+
+// makeTry is makeOnce; when it has returned nothing of this try is written.
+func (c *call) makeTry(ctx context.Context) error {
+	defer c.streamTo.end(false)
+	return c.makeOnce(ctx)
+}
+
+// check holds whoever wrote the stream of a result to its size.
+func (s *streamTo) check(streams *wire.Streams) error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	for _, stream := range streams.All() {
+		if size := stream.Size(); size != s.written {
+			return &Error{
+				Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving,
+				Message: fmt.Sprintf("the method has run, and %s, the writer of WithStreamTo, was given %d bytes of a data stream of %d", s.name, s.written, size),
+			}
+		}
 	}
 	return nil
 }
@@ -256,7 +309,7 @@ func (c *call) writeStream(ctx context.Context) error {
 			Message: fmt.Sprintf("the method has run: its result has %d data streams, of which nothing was written: WithStreamTo is for one", n),
 		}
 	}
-	err := streams.Deliver(ctx, c.streamTo)
+	err := streams.Deliver(ctx, c.streamTo.try)
 	if err == nil {
 		return nil
 	}

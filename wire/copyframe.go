@@ -125,6 +125,9 @@ func (r *Reader) copyOut(w io.Writer, size int64, meter *progressMeter) (got int
 	for got < size && err == nil {
 		var n int
 		n, err = r.readPiece(buf[:min(size-got, int64(len(buf)))])
+		if err != nil && got+int64(n) < size && !endedByPeer(err) {
+			return got + int64(n), nil, err // whoever ended it may not be waiting for w any more
+		}
 		written, writeErr := writeAll(w, buf[:n])
 		if writeErr != nil {
 			failed = &WriterError{Written: got + int64(written), Size: size, Err: writeErr}
@@ -137,6 +140,11 @@ func (r *Reader) copyOut(w io.Writer, size int64, meter *progressMeter) (got int
 		err = nil // it shows again, if it matters
 	}
 	return got, nil, err
+}
+
+// endedByPeer tells the end of what comes from the end of reading it.
+func endedByPeer(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // writeAll writes p, and holds w to the contract of io.Writer.

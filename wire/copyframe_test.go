@@ -100,6 +100,27 @@ func TestCopyFrameOfEachPrefix(t *testing.T) {
 	}
 }
 
+// TestCopyFrameOfAClosedConnection: what is read when this side closes it is not
+// written any more, unless it is all there is.
+func TestCopyFrameOfAClosedConnection(t *testing.T) {
+	body := sample(300)
+	data := frameOf(idA, body)
+	closed := errors.New("use of closed network connection")
+	for _, n := range []int{frameHeaderLen, frameHeaderLen + 1, frameHeaderLen + len(body) - 1, frameHeaderLen + len(body)} {
+		s := new(Streams)
+		bind(t, s, idA, len(body))
+		var to bytes.Buffer
+		_, err := NewReader(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(closed)), nil).CopyFrame(s, &to)
+		want := 0
+		if n == frameHeaderLen+len(body) {
+			want = len(body)
+		}
+		if !errors.Is(err, closed) || to.Len() != want {
+			t.Errorf("closed after %d bytes: %d were written, %v", n, to.Len(), err)
+		}
+	}
+}
+
 type fullWriter struct {
 	takes int
 	err   error
