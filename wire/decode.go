@@ -332,21 +332,39 @@ func decodeSlice(d *decoder, p *plan, raw Raw, v reflect.Value) error {
 		v.Set(reflect.MakeSlice(p.typ, 0, 0)) // empty, which nil is not
 		return nil
 	}
-	v.SetZero() // an earlier value's elements are not the new one's
+	var earlier reflect.Value // which stays where an item cannot be read
+	if !v.IsNil() {
+		earlier = reflect.New(p.typ).Elem()
+		earlier.Set(v)
+		v.SetZero() // its elements are not the new one's
+	}
 	v.Grow(n)
 	v.SetLen(n)
 	shares := d.texts.share(len(raw.Data), n)
+	err := d.decodeItems(p, &it, v)
+	if shares {
+		d.texts.end()
+	}
+	switch {
+	case err == nil:
+	case earlier.IsValid():
+		v.Set(earlier)
+	default:
+		v.SetZero()
+	}
+	return err
+}
+
+// decodeItems reads the items of a list into a slice that has as many.
+func (d *decoder) decodeItems(p *plan, it *bson.Iter, v reflect.Value) error {
 	i := 0
 	if p.elem.direct != directNot {
-		i = d.decodeItemsDirectly(p, &it, v)
+		i = d.decodeItemsDirectly(p, it, v)
 	}
 	for ; it.Next(); i++ {
 		if err := p.elem.dec(d, p.elem, it.Value(), v.Index(i)); err != nil {
 			return atIndex(err, i)
 		}
-	}
-	if shares {
-		d.texts.end()
 	}
 	return nil
 }

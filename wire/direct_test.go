@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -234,3 +235,22 @@ func fmtBytes(v any) []byte {
 }
 
 func isZeroBytes(v any) bool { return len(bytes.Trim(fmtBytes(v), "\x00")) == 0 }
+
+func TestAListThatCannotBeReadLeavesTheEarlierOne(t *testing.T) {
+	bad, err := new(Codec).EncodeResult(nil, nil, []any{"1", "2", "3", 4.5, "5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := []string{"a", "b"}
+	got := earlier
+	if err := new(Codec).Decode(bad, nil, &got); err == nil {
+		t.Fatalf("a list with a number was read as %q", got)
+	}
+	if !slices.Equal(got, earlier) {
+		t.Errorf("the list that cannot be read left %q", got)
+	}
+	got = nil
+	if err := new(Codec).Decode(bad, nil, &got); err == nil || got != nil {
+		t.Errorf("the list that cannot be read left %q, %v", got, err)
+	}
+}
