@@ -151,7 +151,7 @@ func (e *encoder) encodeItemsDirectly(p *plan, v reflect.Value) int {
 	base, kind, buf := v.UnsafePointer(), d.kind(), e.buf
 	for i := range v.Len() {
 		at := len(buf)
-		if i == estimateAfter {
+		if estimatesAt(i) {
 			buf = withRoom(buf, at-len(e.buf), i, v.Len())
 		}
 		var ok bool

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -252,5 +253,33 @@ func TestAListThatCannotBeReadLeavesTheEarlierOne(t *testing.T) {
 	got = nil
 	if err := new(Codec).Decode(bad, nil, &got); err == nil || got != nil {
 		t.Errorf("the list that cannot be read left %q, %v", got, err)
+	}
+}
+
+// TestFewLongItemsMakeNoRoomForMany counts the bytes that are allocated for lists
+// whose first items are no example of the others.
+func TestFewLongItemsMakeNoRoomForMany(t *testing.T) {
+	long := strings.Repeat("x", 200_000)
+	texts, lists := make([]string, 4_000), make([][]string, 4_000)
+	for i := range 9 {
+		texts[i] = long
+		lists[i] = []string{long}
+	}
+	many := make([][]string, 400) // short ones first
+	for i := range many {
+		many[i] = slices.Repeat([]string{strings.Repeat("y", i)}, 20)
+	}
+	for _, value := range []any{texts, lists, many} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		result, err := new(Codec).EncodeResult(nil, nil, value)
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allocated := int(after.TotalAlloc - before.TotalAlloc)
+		if most := 16 * len(result.Data); allocated > most {
+			t.Errorf("%T: %d bytes were allocated for %d", value, allocated, len(result.Data))
+		}
 	}
 }

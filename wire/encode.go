@@ -442,7 +442,7 @@ func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 		i = e.encodeItemsDirectly(p, v)
 	}
 	for ; i < n; i++ {
-		if i == estimateAfter {
+		if estimatesAt(i) {
 			e.buf = withRoom(e.buf, len(e.buf)-start, i, n)
 		}
 		at := e.index(i)
@@ -456,16 +456,26 @@ func encodeSlice(e *encoder, p *plan, v reflect.Value) (Kind, error) {
 	return KindArray, nil
 }
 
-// estimateAfter is how many items of a list tell how long the others will be.
-const estimateAfter = 8
+// The items of a list tell how long the others will be: the first estimateAfter,
+// and then twice as many time and again. No more room is made at once than twice
+// what they have taken, or estimatedLeast: the others may all be short.
+const (
+	estimateAfter  = 8
+	estimatedLeast = 64 << 10
+)
+
+func estimatesAt(i int) bool { return i >= estimateAfter && i&(i-1) == 0 }
 
 // withRoom makes room for a list of n items of which the first few took length
-// bytes, so that it is not moved time and again.
+// bytes, so that it is not moved time and again. What there is room for already
+// is seen to later, if it is half of that.
 func withRoom(buf []byte, length, few, n int) []byte {
-	if rest := length / few * (n - few); rest < bson.MaxSize/2 {
-		return withRoomFor(buf, rest+rest/8)
+	rest := length / few * (n - few)
+	room := min(rest+rest/8, max(estimatedLeast, 2*length))
+	if room/2 < cap(buf)-len(buf) {
+		return buf
 	}
-	return buf
+	return withRoomFor(buf, room)
 }
 
 // encodedAround is what is usually around a long value: lengths, names, ends.
@@ -477,6 +487,7 @@ func withRoomFor(buf []byte, n int) []byte {
 	if n += encodedAround; n <= cap(buf)-len(buf) || n < 1<<(minPooledBits-1) {
 		return buf
 	}
+	n = max(n, len(buf)/4) // or many short values would each move a long document
 	return append(documentBuffers.get(len(buf)+n), buf...)
 }
 
