@@ -233,6 +233,29 @@ func TestDrainRefusesWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
+// TestDrainRefusesWhatHasALongID refuses with a message that is written in pieces.
+func TestDrainRefusesWhatHasALongID(t *testing.T) {
+	for _, polling := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			config := &Config{Timeouts: testTimeouts, Compression: CompressNever}
+			c := converseWith(t, config, polling, answers{}, "go/1", Pipelining, Refuse)
+			if polling {
+				if err := c.client.Ready(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+			r := &hurdle{at: func() { c.service.Drain(); synctest.Wait() }}
+			request := &wire.Request{ID: strings.Repeat("x", 70_000), Service: "S", Method: "Late"}
+			err := c.client.Do(t.Context(), &Call{Request: request, Receiver: r})
+			if !errors.Is(err, ErrRefused) {
+				t.Errorf("polling %v: a request after END: %v, want it refused", polling, err)
+			}
+			c.end()
+		})
+	}
+}
+
 // hurdle does something between the beginning of a call and its first byte.
 type hurdle struct {
 	received

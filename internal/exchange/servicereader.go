@@ -43,7 +43,7 @@ func (s *Service) refuse(request *wire.Request) error {
 		return err
 	}
 	defer answer.Free()
-	if _, err := s.write(answer.Bytes()); err != nil {
+	if _, err := s.writeMessage(&answer, nil); err != nil {
 		return err
 	}
 	s.perRead = endLimit // the limit is for silence: a long upload is read to its end, and then told
