@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	stdflate "compress/flate"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -179,11 +180,51 @@ func TestUncompressedTellsWhatCouldHaveBeenShorter(t *testing.T) {
 			t.Errorf("%d bytes, compressed: %v; Uncompressed is %v", test.length, test.compress, got)
 		}
 	}
-	noise := make([]byte, 10_000)
-	random(noise)
-	r := readerOn(t, AppendDeflated(nil, bsonDocument(len(noise), random)), nil)
-	if document, err := r.ReadDocument(); err != nil || r.Uncompressed(document) {
-		t.Errorf("noise could have been shorter: %v", err)
+}
+
+// TestNoiseIsNoExample has senders that compress what they can.
+func TestNoiseIsNoExample(t *testing.T) {
+	noise := func(n int) []byte {
+		b := make([]byte, n)
+		_, _ = rand.Read(b)
+		return b
+	}
+	blobs := func(count, n int) (list [][]byte) {
+		for range count {
+			list = append(list, noise(n))
+		}
+		return list
+	}
+	type file struct {
+		Name, Kind, Owner string
+		Content           []byte
+	}
+	for range 10 {
+		for _, value := range []any{
+			noise(1_000), noise(2_000), noise(10_000), noise(100_000),
+			blobs(4, 1_500), blobs(100, 1_500), blobs(30, 100),
+			file{"a name", "some kind", "its owner", noise(2_000)},
+			file{"a name", "some kind", "its owner", noise(20_000)},
+			file{"a name", "some kind", "its owner", noise(40_000)},
+			file{strings.Repeat("a long name ", 400), "some kind", "its owner", noise(40_000)},
+		} {
+			result, err := new(Codec).EncodeResult(nil, nil, value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			message, err := EncodeResponse(nil, &Response{ID: "IFileService::Read[1]", Result: result}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var w writes
+			if _, err := message.WriteTo(&w); err != nil {
+				t.Fatal(err)
+			}
+			r := readerOn(t, w.all(), nil)
+			if document, err := r.ReadDocument(); err != nil || r.Uncompressed(document) {
+				t.Errorf("%T of %d bytes came from a sender that does not compress: %v", value, len(document), err)
+			}
+		}
 	}
 }
 

@@ -164,10 +164,10 @@ func (c *Client) receive(call *Call) error {
 	if begun, err := c.leadIn(); !begun || err != nil {
 		return err
 	}
+	response, message, err := c.readResponse(call.Request.ID, call.Untyped)
 	if c.late == nil { // otherwise what has come may be no answer
 		c.near.answered(c.firstRead)
 	}
-	response, message, err := c.readResponse(call.Request.ID, call.Untyped)
 	if err != nil {
 		return readError(err, "the rest of the response", c.config.Timeouts.Read, nameRead)
 	}

@@ -34,6 +34,9 @@ const (
 // Whoever dialled knows the round trip from the exchange of identities. The other
 // side may see none that holds no work of the peer's, and follows the example that
 // it is given: a peer that does not compress what it could finds this one near.
+// That is no proof, and counts for nothing while every round trip that was seen is
+// longer than farTrip.
+const farTrip = 2 * time.Millisecond
 
 // nearness is what a connection knows about the way to the peer. The goroutine
 // that writes messages has it, which is the one that reads what answers them.
@@ -54,8 +57,11 @@ func (n *nearness) answered(at time.Time) {
 	if trip := at.Sub(n.wrote); trip > 0 && (n.trip == 0 || trip < n.trip) {
 		n.trip = trip
 	}
+	n.shown = n.shown && !n.far()
 	n.wrote = time.Time{}
 }
+
+func (n *nearness) far() bool { return n.trip > farTrip }
 
 func (n *nearness) is() bool { return n.shown || (n.trip > 0 && n.trip < nearTrip) }
 
@@ -76,7 +82,7 @@ func (l *link) compresses(length int) bool {
 
 // learn takes the example of a document that has come.
 func (l *link) learn(document []byte) {
-	if l.config.Compression == CompressAuto && !l.near.is() {
+	if l.config.Compression == CompressAuto && !l.near.is() && !l.near.far() {
 		l.near.shown = l.reader.Uncompressed(document)
 	}
 }

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -28,8 +30,9 @@ func (c *distantConn) Read(p []byte) (int, error) {
 }
 
 func (c *distantConn) Write(p []byte) (int, error) {
-	time.Sleep(c.delay + time.Duration(len(p))*c.perByte)
+	time.Sleep(c.delay)
 	n, err := c.Conn.Write(p)
+	time.Sleep(time.Duration(n) * c.perByte) // the first bytes come before the last ones are gone
 	c.passed.Add(int64(n))
 	return n, err
 }
@@ -54,8 +57,13 @@ func converseAt(t *testing.T, delay, perByte time.Duration, config Config, polli
 
 func (e *echoing) echo(length int) int64 {
 	e.t.Helper()
+	return e.echoValue(strings.Repeat("0123456789abcdef", length/16))
+}
+
+func (e *echoing) echoValue(value any) int64 {
+	e.t.Helper()
 	before := e.passed.Load()
-	params, err := new(wire.Codec).EncodeParams(nil, nil, []any{strings.Repeat("0123456789abcdef", length/16)})
+	params, err := new(wire.Codec).EncodeParams(nil, nil, []any{value})
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -152,5 +160,83 @@ func TestTheShortestAnswerTellsTheRoundTrip(t *testing.T) {
 		if n.trip != sample.want {
 			t.Errorf("after %v: %v, want %v", sample, n.trip, sample.want)
 		}
+	}
+}
+
+// TestNoiseDoesNotMakeAPeerNear calls over a long link with what does not compress,
+// and then with what does.
+func TestNoiseDoesNotMakeAPeerNear(t *testing.T) {
+	noise := func(n int) []byte {
+		b := make([]byte, n)
+		_, _ = rand.Read(b)
+		return b
+	}
+	type file struct {
+		Name, Kind string
+		Content    []byte
+	}
+	const length = 100_000
+	for _, polling := range []bool{false, true} {
+		for _, value := range []any{
+			noise(2_000),
+			[][]byte{noise(1_500), noise(1_500), noise(1_500), noise(1_500)},
+			file{"a name", "some kind", noise(25_000)},
+			file{"a name", "some kind", noise(50_000)},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				e := converseAt(t, 20*time.Millisecond, 0, Config{}, polling)
+				e.echoValue(value)
+				if written := e.echo(length); written > length {
+					t.Errorf("polling %v: %d bytes were written after a %T", polling, written, value)
+				}
+				if e.client.near.is() || e.service.near.is() {
+					t.Errorf("polling %v: after a %T the peer is near: %+v, %+v", polling, value, e.client.near, e.service.near)
+				}
+				e.end()
+			})
+		}
+	}
+}
+
+// TestALongRoundTripOverrulesTheExample starts where both sides were misled. Their
+// documents are long even when they are compressed.
+func TestALongRoundTripOverrulesTheExample(t *testing.T) {
+	bits := make([]byte, 50_000)
+	_, _ = rand.Read(bits)
+	text := hex.EncodeToString(bits)
+	for _, polling := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := converseAt(t, 20*time.Millisecond, 0, Config{}, polling)
+			e.client.near, e.service.near = nearness{shown: true}, nearness{shown: true}
+			if written := e.echoValue(text); int(written) < 2*len(text) {
+				t.Errorf("polling %v: %d bytes were written for the first call", polling, written)
+			}
+			e.echoValue(text)
+			if written := e.echoValue(text); int(written) > len(text)+len(text)/2 {
+				t.Errorf("polling %v: %d bytes were written for the third call", polling, written)
+			}
+			e.end()
+		})
+	}
+}
+
+// TestBothMeasureTheRoundTripOfMessages starts where neither side knows one, and
+// there is no example to follow.
+func TestBothMeasureTheRoundTripOfMessages(t *testing.T) {
+	const delay = 400 * time.Microsecond
+	for _, polling := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := converseAt(t, delay, 0, Config{Compression: CompressAlways}, polling)
+			e.client.near, e.service.near = nearness{}, nearness{}
+			for range 2 {
+				params := make([]byte, 4_000)
+				_, _ = rand.Read(params)
+				e.echoValue(params)
+			}
+			if client, service := e.client.near.trip, e.service.near.trip; client != delay || service < delay || service > 2*delay {
+				t.Errorf("polling %v: the client has measured %v, the service %v", polling, client, service)
+			}
+			e.end()
+		})
 	}
 }
