@@ -430,10 +430,7 @@ func (c *call) toQueue(ctx context.Context) error {
 	} else { // in memory nobody reads the request when Send has returned without an error
 		c.request.sent = false
 		c.receive(response, &response.Document)
-		wire.RecycleEncoded(c.request.Params) // it was written, since it was answered
-		c.request.Params, response.Result = wire.Raw{}, wire.Raw{}
 		wire.RecycleDocument(response.Document)
-		response.Document = nil
 	}
 	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
 		c.decodeErr = fmt.Errorf("%d data streams of the result did not come", missing)

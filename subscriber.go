@@ -131,10 +131,10 @@ func (s *subscriber) passDirectly(delivery queue.Delivery) bool {
 		}
 		s.workers.Done()
 	}()
-	if delivery.Context().Err() != nil {
+	if waiting := delivery.Context(); waiting.Err() != nil {
 		err = nil // Send knows what to say, and the connection is for others
 	} else {
-		err = s.pass(delivery)
+		err = s.pass(waiting, delivery)
 	}
 	if err == nil {
 		s.handOver()
@@ -277,11 +277,11 @@ func (s *subscriber) arm() {
 	}
 }
 
-// pass makes one call on the connection for whoever queued it.
-func (s *subscriber) pass(delivery queue.Delivery) error {
+// pass makes one call on the connection for whoever queued it; waiting is the
+// context of the delivery.
+func (s *subscriber) pass(waiting context.Context, delivery queue.Delivery) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
-	waiting := delivery.Context()
 	p := passings.Get().(*passing)
 	p.Delivery = delivery
 	p.call = exchange.Call{
@@ -332,7 +332,7 @@ func (s *subscriber) passForOther(delivery queue.Delivery) (err error) {
 		}
 		delivery.Fail(err)
 	}()
-	err = s.pass(delivery)
+	err = s.pass(delivery.Context(), delivery)
 	returned = true
 	return err
 }

@@ -167,9 +167,15 @@ func (q *redisQueue) isReady() {
 	}
 }
 
+// announces reports whether collectors that wait are told of by themselves: the
+// queue is in use, and nothing is under way that tells of them. q.mu is held.
+func (q *redisQueue) announces() bool {
+	return q.storing == 0 && !q.claiming && time.Since(q.answered) < q.provider.timing.ready
+}
+
 // unannounced announces collectors that nobody else will. q.mu is held.
 func (q *redisQueue) unannounced() readiness {
-	if q.storing == 0 && !q.claiming && time.Since(q.answered) < q.provider.timing.ready {
+	if q.announces() {
 		for _, w := range q.collectors {
 			if w.waits && !w.announced {
 				return q.announce(w.peer)

@@ -119,7 +119,7 @@ func (q *redisQueue) join(peer queue.Peer, waits bool) (*collector, error) {
 	w := &collector{peer: peer, waits: waits, ready: make(chan struct{}, 1)}
 	q.collectors = append(q.collectors, w)
 	q.kick()
-	if waits && q.storing == 0 && !q.claiming && time.Since(q.answered) < q.provider.timing.ready {
+	if waits && q.announces() {
 		q.provider.goAlong(q.isReady)
 	}
 	return w, nil

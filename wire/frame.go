@@ -350,33 +350,26 @@ type liveFrame struct {
 	err      error
 }
 
-func (f *liveFrame) Read(p []byte) (int, error) {
+func (f *liveFrame) Read(p []byte) (int, error) { return f.readLocked(p, (*Reader).Read) }
+
+func (f *liveFrame) readLocked(p []byte, from func(*Reader, []byte) (int, error)) (int, error) {
 	f.mu.Lock()
-	n, err := f.read(p, (*Reader).Read)
+	n, err := f.read(p, from)
 	f.unlock()
 	return n, err
 }
 
 // WriteTo implements [io.WriterTo], in larger pieces than io.Copy has.
-func (f *liveFrame) WriteTo(w io.Writer) (written int64, err error) {
+func (f *liveFrame) WriteTo(w io.Writer) (int64, error) {
 	buf := copyBuffers.Get().(*copyBuffer)
 	defer copyBuffers.Put(buf)
-	for {
-		f.mu.Lock()
-		n, err := f.read(buf[:], (*Reader).readPiece)
-		f.unlock()
-		taken, writeErr := writeAll(w, buf[:n])
-		written += int64(taken)
-		switch {
-		case writeErr != nil:
-			return written, writeErr
-		case err == io.EOF:
-			return written, nil
-		case err != nil:
-			return written, err
-		}
-	}
+	return copyCounting(w, livePieces{f}, buf[:], new(progressMeter))
 }
+
+// livePieces is a frame that is read a piece at a time, as long as there is more.
+type livePieces struct{ f *liveFrame }
+
+func (p livePieces) Read(b []byte) (int, error) { return p.f.readLocked(b, (*Reader).readPiece) }
 
 // Close reads the rest of the frame.
 func (f *liveFrame) Close() error {

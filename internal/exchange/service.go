@@ -237,7 +237,7 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
-		request.Streams = nil // which a connection without work must not hold
+		*request = wire.Request{} // the parser's: a connection without work must hold nothing of it
 		if err != nil {
 			s.fail(err)
 		}
@@ -249,9 +249,7 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	if err == nil {
 		invocation.Recycle()
 	}
-	document := request.Document
-	request.Params, request.RawEndpoint, request.Call, request.Document = wire.Raw{}, wire.Raw{}, nil, nil
-	wire.RecycleDocument(document)
+	wire.RecycleDocument(request.Document)
 	return err
 }
 
