@@ -32,9 +32,9 @@ type accepted struct {
 	// arrived is called when the peer is admitted: the connection is no longer
 	// one that has not said who it is.
 	arrived func()
-	inside  bool   // it was admitted
-	told    bool   // that it was refused
-	leave   func() // of a peer that calls
+	inside  bool    // it was admitted
+	told    bool    // that it was refused
+	calls   *caller // of a peer that calls
 	// decided is set once, when the peer is admitted or, before that, cut off.
 	decided atomic.Bool
 }
@@ -70,8 +70,8 @@ func (a *accepted) close(ctx context.Context, stop func() bool, err error) {
 	if !a.inside {
 		return
 	}
-	if a.leave != nil {
-		a.leave()
+	if a.calls != nil {
+		a.calls.leave()
 	}
 	if err != nil {
 		logEnd(a.log, "client left", err)
@@ -180,8 +180,8 @@ func (a *accepted) admitted(ctx context.Context, conn net.Conn) context.Context 
 	if a.peer.Role == RolePoller {
 		return ctx
 	}
-	ctx, a.leave = a.rt.contextOf(ctx, &a.peer)
-	return ctx
+	a.calls = a.rt.contextOf(ctx, &a.peer)
+	return a.calls
 }
 
 // tooSlow names the limit where that is what ended the wait for the peer.

@@ -338,7 +338,7 @@ func TestPeerFromContext(t *testing.T) {
 		t.Errorf("found %+v in an empty context", peer)
 	}
 	want := peerOf("abc", RoleClient, "")
-	got, ok := PeerFromContext(context.WithValue(t.Context(), peerKey{}, &caller{peer: &want}))
+	got, ok := PeerFromContext(&caller{Context: t.Context(), peer: &want})
 	if !ok || got.Thumbprint != want.Thumbprint || got.Role != want.Role {
 		t.Errorf("got %+v, %t", got, ok)
 	}

@@ -23,11 +23,23 @@ type callPlaces struct {
 	told        time.Time // when it was told last that calls wait; guarded by peerCalls.mu
 }
 
-// caller is the peer of a service's context.
+// caller is the context of the calls that come over a connection of a peer.
 type caller struct {
+	context.Context
 	peer   *Peer
 	places *callPlaces // nil: no limit
+	calls  *peerCalls
 }
+
+func (c *caller) Value(key any) any {
+	if key == (peerKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// leave is called when the connection has ended.
+func (c *caller) leave() { c.calls.leave(c.peer.SHA256) }
 
 // join counts a connection of a peer that calls, until leave.
 func (c *peerCalls) join(pin Pin) *callPlaces {
@@ -63,9 +75,8 @@ func (c *peerCalls) leave(pin Pin) {
 
 // contextOf is the context of the calls that come over a connection of peer, to
 // be left when the connection ends.
-func (rt *Runtime) contextOf(ctx context.Context, peer *Peer) (calls context.Context, leave func()) {
-	calls = context.WithValue(ctx, peerKey{}, &caller{peer, rt.peerCalls.join(peer.SHA256)})
-	return calls, func() { rt.peerCalls.leave(peer.SHA256) }
+func (rt *Runtime) contextOf(ctx context.Context, peer *Peer) *caller {
+	return &caller{ctx, peer, rt.peerCalls.join(peer.SHA256), &rt.peerCalls}
 }
 
 // placesOf are the places for the calls of a context's peer, nil without a

@@ -51,7 +51,7 @@ func (p *poller) run() error {
 		err := errPollGone // unless start returns
 		elsewhere(func() { c, err = p.start(false) })
 		if c != nil {
-			err = <-c.ended
+			err = c.wait()
 		}
 		reason := err
 		err = errPollGone
@@ -116,7 +116,7 @@ func (p *poller) start(extra bool) (*pollerConnection, error) {
 		session.AckWith(dial.Acker(conn))
 	}
 	service := session.Service(&rt.polling, (*handler)(rt))
-	c := &pollerConnection{poller: p, service: service, extra: extra, ended: make(chan error, 1)}
+	c := &pollerConnection{poller: p, service: service, extra: extra}
 	service.OnBusy = c.setBusy
 	p.opened(extra)
 	if extra {
@@ -126,12 +126,12 @@ func (p *poller) start(extra bool) (*pollerConnection, error) {
 		p.mu.Unlock()
 	}
 	c.made = Connection{Peer: peer, Dialled: true, Since: time.Now()}
-	calls, leave := rt.contextOf(ctx, &c.made.Peer)
-	go func() { // a method that ends its goroutine must not end that of Poll
-		err := exchange.ErrMethodGone
-		defer func() { leave(); c.ended <- err }()
-		err = rt.runService(calls, service)
-	}()
+	calls := rt.contextOf(ctx, &c.made.Peer)
+	c.err = exchange.ErrMethodGone // unless runService returns
+	c.answering.Go(func() {        // a method that ends its goroutine must not end that of Poll
+		defer calls.leave()
+		c.err = rt.runService(calls, service)
+	})
 	rt.options.Trace.connected(c.made)
 	return c, nil
 }
@@ -169,7 +169,7 @@ func (p *poller) opened(extra bool) {
 func (p *poller) extra() {
 	c, err := p.start(true)
 	if err == nil {
-		c.closed(<-c.ended)
+		c.closed(c.wait())
 		return
 	}
 	p.mu.Lock()
@@ -188,13 +188,21 @@ type pollerConnection struct {
 	poller  *poller
 	service *exchange.Service
 	made    Connection
-	ended   chan error // tells why it has ended
 	extra   bool
+
+	answering sync.WaitGroup
+	err       error // why it has ended; answering's, until that is done
 
 	// Guarded by poller.mu.
 	busy  bool
 	heard time.Time   // when a request began or ended
 	leave *time.Timer // of an extra connection
+}
+
+// wait waits for the end of the connection, and tells why it came.
+func (c *pollerConnection) wait() error {
+	c.answering.Wait()
+	return c.err
 }
 
 // setBusy counts the connection among the busy ones or no longer, and opens

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// parkedRoom is how much a Reader without a buffer takes at once: most small
-// calls as a whole.
-const parkedRoom = 768
+// parkedRoom is what WaitSoon takes at once: most small calls as a whole.
+type parkedRoom [768]byte
+
+var parkedRooms = sync.Pool{New: func() any { return new(parkedRoom) }}
 
 // readerBuffer is the size of a reader's buffer: one TLS record.
 const readerBuffer = 16 << 10
@@ -42,8 +43,9 @@ type Reader struct {
 	opts *ReaderOptions
 	buf  *bufio.Reader // from readerBuffers; nil while parked
 
-	parked     []byte // what ended Wait and was not taken yet; in roomParked
-	roomParked [parkedRoom]byte
+	parked []byte // what ended a wait and was not taken yet: in one, or in room
+	one    [1]byte
+	room   *parkedRoom // from parkedRooms, from the beginning of WaitSoon until all was taken
 
 	documents int64 // bytes of the Budget held for the last document
 	stored    bool  // the last document came in stored blocks alone
@@ -51,10 +53,18 @@ type Reader struct {
 
 // NewReader returns a Reader on src. Nil options are the defaults.
 func NewReader(src io.Reader, opts *ReaderOptions) *Reader {
+	r := new(Reader)
+	r.Reset(src, opts)
+	return r
+}
+
+// Reset has r, which may be a zero Reader that is part of something else, read
+// from src as one that NewReader returned. One that was used must be closed.
+func (r *Reader) Reset(src io.Reader, opts *ReaderOptions) {
 	if opts == nil {
 		opts = new(ReaderOptions)
 	}
-	return &Reader{src: src, opts: opts}
+	*r = Reader{src: src, opts: opts}
 }
 
 func (r *Reader) limits() *Limits { return &r.opts.Limits }
@@ -66,7 +76,9 @@ type readerSource Reader
 func (s *readerSource) Read(p []byte) (int, error) {
 	if len(s.parked) > 0 {
 		n := copy(p, s.parked)
-		s.parked = s.parked[n:]
+		if s.parked = s.parked[n:]; len(s.parked) == 0 {
+			(*Reader)(s).releaseRoom()
+		}
 		return n, nil
 	}
 	return s.src.Read(p)
@@ -109,19 +121,44 @@ func (r *Reader) Buffered() int {
 	return n
 }
 
+func (r *Reader) releaseRoom() {
+	if r.room != nil {
+		parkedRooms.Put(r.room)
+		r.room = nil
+	}
+}
+
 // Wait returns when there is a byte to read. While it waits the Reader holds
-// no more than room for a small message, so an idle connection costs next to
-// nothing. After an error such
+// no buffer, so an idle connection costs next to nothing. After an error such
 // as a passed deadline it may be called again; nothing is lost.
 func (r *Reader) Wait() error {
 	if r.Buffered() > 0 {
 		return nil
 	}
 	r.releaseBuffer()
+	return r.wait(r.one[:])
+}
+
+// WaitSoon is Wait where something is likely to come soon. While it waits the
+// Reader holds room for a small message, which then is read as a whole.
+func (r *Reader) WaitSoon() error {
+	if r.Buffered() > 0 {
+		return nil
+	}
+	r.releaseBuffer()
+	r.room = parkedRooms.Get().(*parkedRoom)
+	err := r.wait(r.room[:])
+	if err != nil {
+		r.releaseRoom()
+	}
+	return err
+}
+
+func (r *Reader) wait(room []byte) error {
 	for range 100 {
-		n, err := r.src.Read(r.roomParked[:])
+		n, err := r.src.Read(room)
 		if n > 0 {
-			r.parked = r.roomParked[:n]
+			r.parked = room[:n]
 			return nil
 		}
 		if err != nil {
@@ -153,6 +190,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 func (r *Reader) Close() error {
 	r.ReleaseDocument()
 	r.parked = nil
+	r.releaseRoom()
 	r.releaseBuffer()
 	return nil
 }

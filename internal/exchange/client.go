@@ -134,7 +134,7 @@ func (c *Client) Run() {
 		c.onEnd(c.cause())
 	}
 	c.shutDown()
-	<-c.shut
+	c.unshut.Wait()
 }
 
 // watchUnlessUsed reads the connection if nobody has made a call since there were
@@ -439,6 +439,7 @@ func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
 	defer func() { c.stopped(ctx, stop) }()
 	c.reading.take()
 	defer c.release()
+	c.quiet = false
 	for !call.answered {
 		err := c.cause()
 		if err == nil {

@@ -11,6 +11,7 @@ import (
 // watchIdle reads the connection until it ends, or until there is something of
 // the response that a call waits for.
 func (c *Client) watchIdle() {
+	c.quiet = true
 	for {
 		err := c.park()
 		if c.waiting() != nil {
@@ -201,7 +202,7 @@ func (c *Client) receive(call *Call) error {
 		call.Receiver.Complete(response)
 	}
 	if !call.Untyped {
-		*response = wire.Response{} // the connection must not hold streams that its caller has let go of
+		c.forget() // also of streams, that its caller may let go of
 	}
 	return c.finish(call)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/halibut-go/halibut/wire"
 )
@@ -31,7 +32,7 @@ func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, err
 	}
 	if keep {
 		kept := *response
-		*response = wire.Response{} // the parser's, which lives as long as the connection
+		l.forget()
 		response = &kept
 	}
 	response.Streams, response.Document = in.streams, document
@@ -50,6 +51,7 @@ func (l *link) readRequest() (*wire.Request, incoming, error) {
 	case parsed.Response != nil:
 		return nil, in, unexpected("a request", "a response")
 	case request == nil:
+		l.forget()
 		return nil, in, nil
 	}
 	request.Streams, request.Document = in.streams, document
@@ -64,6 +66,16 @@ func (l *link) streamsFor(husks []wire.Husk) *wire.Streams {
 	return wire.NewStreams(l.config.Reader.Limits)
 }
 
+var parsers = sync.Pool{New: func() any { return new(wire.MessageParser) }}
+
+// forget gives up the last message, which nobody looks at any more: a connection
+// without work must hold nothing of it.
+func (l *link) forget() {
+	*l.parser = wire.MessageParser{}
+	parsers.Put(l.parser)
+	l.parser = nil
+}
+
 // readMessage reads a message, and returns the document that it aliases too; id is
 // that of the response that is due.
 func (l *link) readMessage(id string) (parsed wire.Message, in incoming, document []byte, err error) {
@@ -71,6 +83,9 @@ func (l *link) readMessage(id string) (parsed wire.Message, in incoming, documen
 		return parsed, in, nil, err
 	}
 	l.learn(document)
+	if l.parser == nil {
+		l.parser = parsers.Get().(*wire.MessageParser)
+	}
 	parsed, err = l.parser.Parse(document, l.config.Reader.Limits.MaxDepth(), id)
 	if err != nil {
 		return parsed, in, nil, &wire.ProtocolError{Message: "the message cannot be read", Err: err}
@@ -79,7 +94,7 @@ func (l *link) readMessage(id string) (parsed wire.Message, in incoming, documen
 	if parsed.MayHoldStreams {
 		husks = wire.Husks(document)
 	}
-	return parsed, incoming{l.reader, l.streamsFor(husks), husks}, document, nil
+	return parsed, incoming{&l.reader, l.streamsFor(husks), husks}, document, nil
 }
 
 // readBound reads the streams that decoded values hold, and those that say

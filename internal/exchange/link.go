@@ -47,11 +47,15 @@ type Config struct {
 type link struct {
 	conn   Conn
 	config *Config
-	reader *wire.Reader
-	parser wire.MessageParser // the reading goroutine's
-	both   capabilities       // of both sides
+	reader wire.Reader
+	parser *wire.MessageParser // from parsers while its message is looked at; the reading goroutine's
+	both   capabilities        // of both sides
 
 	acknowledge func() // before a wait; nil: as the system does it
+
+	// quiet: there has been no call of late, so that waiting should hold no memory
+	// rather than be over soon; the reading goroutine's.
+	quiet bool
 
 	// perRead is the limit of each read; only the reading goroutine uses it.
 	perRead   time.Duration
@@ -74,15 +78,16 @@ type link struct {
 	writing sync.Mutex // held over a write, so that END never splits one
 
 	mu       sync.Mutex
-	err      error         // why the connection ended, once it has
-	closed   chan struct{} // closed with err set
-	shutting bool          // somebody closes conn, or has
-	shut     chan struct{} // closed when conn is
+	err      error          // why the connection ended, once it has
+	closed   chan struct{}  // closed with err set
+	shutting bool           // somebody closes conn, or has
+	unshut   sync.WaitGroup // until conn is closed
 }
 
 func newLink(conn Conn, reader *wire.ReaderOptions) *link {
-	l := &link{conn: conn, closed: make(chan struct{}), shut: make(chan struct{})}
-	l.reader = wire.NewReader(deadlineReader{l}, reader)
+	l := &link{conn: conn, closed: make(chan struct{})}
+	l.unshut.Add(1)
+	l.reader.Reset(deadlineReader{l}, reader)
 	l.watched.link = l
 	return l
 }
@@ -182,11 +187,18 @@ func (l *link) park() error {
 	if l.acknowledge != nil && l.reader.Buffered() == 0 {
 		l.acknowledge()
 	}
-	if err := l.reader.Wait(); err != nil {
+	if err := l.awaitByte(); err != nil {
 		return err
 	}
 	l.perRead = l.config.Timeouts.Read
 	return nil
+}
+
+func (l *link) awaitByte() error {
+	if l.quiet {
+		return l.reader.Wait()
+	}
+	return l.reader.WaitSoon()
 }
 
 // write writes p as a whole under the write limit. n is how many bytes the
@@ -291,14 +303,14 @@ func (l *link) fail(err error) {
 // shutDown closes the connection. With TLS that takes until the peer has taken
 // the alert that says so, five seconds at most. It keeps up one goroutine and no
 // other: not those whose call has failed. Whoever owns the connection waits for
-// shut in the end.
+// that in the end.
 func (l *link) shutDown() {
 	l.mu.Lock()
 	first := !l.shutting
 	l.shutting = true
 	l.mu.Unlock()
 	if first {
-		defer close(l.shut)
+		defer l.unshut.Done()
 		_ = l.conn.Close()
 	}
 }

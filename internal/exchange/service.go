@@ -40,10 +40,9 @@ type Invocation interface {
 // Service answers the requests of one connection, one at a time.
 type Service struct {
 	*link
-	polling  bool // this side dialled: it says NEXT, the client PROCEED
-	handler  Handler
-	late     *wire.Streams // of the last request, for frames that may still follow
-	answered chan error    // one invocation's end
+	polling bool // this side dialled: it says NEXT, the client PROCEED
+	handler Handler
+	late    *wire.Streams // of the last request, for frames that may still follow
 
 	// OnBusy, if not nil, is told when the document of a request has come and
 	// when its response is written; crowded is what the request says. It is set
@@ -51,9 +50,8 @@ type Service struct {
 	OnBusy func(busy, crowded bool)
 	told   bool // what OnBusy was told last
 
-	method    *methodContext // that runs; for the watch
-	stopWatch func()
-	running   atomic.Bool // the method of answerHere
+	method  *methodContext // that runs; for the watch
+	running atomic.Bool    // the method of answerHere
 
 	proceedDue bool // NEXT has come: PROCEED goes with the next response
 
@@ -68,16 +66,12 @@ type Service struct {
 // connection.
 func (s *Session) Service(config *Config, handler Handler) *Service {
 	service := &Service{
-		link:     s.start(config),
-		polling:  s.Self.Role == wire.RoleSubscriber,
-		handler:  handler,
-		answered: make(chan error, 1),
+		link:    s.start(config),
+		polling: s.Self.Role == wire.RoleSubscriber,
+		handler: handler,
 	}
-	service.watched.ended = service.gone
-	service.stopWatch = func() {
-		service.running.Store(false)
-		service.watched.stop()
-	}
+	service.quiet = true
+	service.watched.owner = service
 	return service
 }
 
@@ -91,7 +85,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		s.fail(ErrMethodGone) // if a method has ended this goroutine, and nothing else did
 		_ = s.watched.wait()
 		_ = s.reader.Close()
-		<-s.shut
+		s.unshut.Wait()
 	}()
 	for {
 		if err := s.serveOne(ctx); err != nil {
@@ -112,10 +106,12 @@ func (s *Service) serveOne(ctx context.Context) error {
 	case err != nil:
 		return err
 	case request == nil:
+		s.quiet = true
 		return s.afterNull()
 	case late:
 		return s.refuse(request)
 	}
+	s.quiet = false
 	s.tell(true, request.Call != nil && request.Call.Crowded)
 	defer s.tell(false, false)
 	// The method's context ends with the connection, and when the method has.
@@ -152,6 +148,11 @@ func (s *Service) answerHere(ctx *methodContext, invocation Invocation, request 
 	return s.awaitLine()
 }
 
+func (s *Service) stopWatch() {
+	s.running.Store(false)
+	s.watched.stop()
+}
+
 // gone ends the method that runs, in the watching goroutine. After the method
 // the end of the connection is awaitLine's business.
 func (s *Service) gone(err error) {
@@ -167,9 +168,10 @@ func (s *Service) gone(err error) {
 // to read on: for the method, or for a client that waits in a write.
 func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, request *wire.Request, read chan error) (err error) {
 	s.expect(0) // before the answer sets another limit
+	answered := make(chan error, 1)
 	go func() {
 		err := ErrMethodGone // unless the method returns
-		defer func() { s.answered <- err }()
+		defer func() { answered <- err }()
 		err = s.answer(ctx, invocation, request, func() {})
 	}()
 	if read != nil {
@@ -182,7 +184,7 @@ func (s *Service) answerBeside(ctx *methodContext, invocation Invocation, reques
 		s.fail(err) // the answer has nobody to go to
 		ctx.cancel(err)
 	}
-	if answerErr := <-s.answered; err == nil {
+	if answerErr := <-answered; err == nil {
 		err = answerErr
 	}
 	return err
@@ -237,7 +239,7 @@ func (s *Service) answer(ctx context.Context, invocation Invocation, request *wi
 	err := ErrMethodGone // unless the method returns
 	defer func() {
 		_ = request.Streams.CloseAll()
-		*request = wire.Request{} // the parser's: a connection without work must hold nothing of it
+		s.forget()
 		if err != nil {
 			s.fail(err)
 		}

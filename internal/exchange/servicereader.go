@@ -47,7 +47,7 @@ func (s *Service) refuse(request *wire.Request) error {
 		return err
 	}
 	s.perRead = endLimit // the limit is for silence: a long upload is read to its end, and then told
-	if _, err := io.Copy(io.Discard, s.reader); err != nil {
+	if _, err := io.Copy(io.Discard, &s.reader); err != nil {
 		return err
 	}
 	return ErrEnded

@@ -13,7 +13,9 @@ const watchAfter = 5 * time.Millisecond
 // else for long, so that the end of the connection is seen when it comes.
 type watch struct {
 	link  *link
-	ended func(error) // told once why nothing more comes, in the watching goroutine
+	owner interface {
+		gone(error) // told once why nothing more comes, in the watching goroutine
+	}
 	timer *time.Timer
 	done  chan error // one for each time that somebody watched
 	fired bool       // the owner's: a watching goroutine has the reader
@@ -69,7 +71,7 @@ func (w *watch) run() {
 	}
 	err := w.link.reader.Wait()
 	if err != nil {
-		w.ended(err)
+		w.owner.gone(err)
 	}
 	w.done <- err
 }
