@@ -73,6 +73,9 @@ type link struct {
 	writeBy time.Time // the deadline of writes; guarded by writing
 	wroteAt time.Time // when the last of them began; so too
 
+	hasRead    moved // the reading goroutine's
+	hasWritten moved // guarded by writing
+
 	watched watch // while a method runs
 
 	writing sync.Mutex // held over a write, so that END never splits one
@@ -114,6 +117,7 @@ func (r deadlineReader) Read(p []byte) (int, error) {
 	}
 	for {
 		n, err := r.l.conn.Read(p)
+		r.l.hasRead.add(n)
 		if n > 0 || err == nil || !r.l.tooEarly(err) {
 			return n, err
 		}
@@ -209,18 +213,16 @@ func (l *link) write(p []byte) (n int, err error) {
 	return l.writeLocked(p)
 }
 
-// writePiece is how much is written under one limit: a large document on a slow
-// link is no peer that takes nothing.
-const writePiece = 256 << 10
-
+// writeLocked writes p in pieces, each under a limit of its own: a large document
+// on a slow link is no peer that takes nothing.
 func (l *link) writeLocked(p []byte) (n int, err error) {
-	for len(p) > writePiece {
-		taken, err := l.writeWithin(p[:writePiece])
+	for len(p) > yieldAfter {
+		taken, err := l.writeWithin(p[:yieldAfter])
 		n += taken
 		if err != nil {
 			return n, err
 		}
-		p = p[writePiece:]
+		p = p[yieldAfter:]
 	}
 	taken, err := l.writeWithin(p)
 	return n + taken, err
@@ -241,6 +243,7 @@ func (l *link) writeWithin(p []byte) (n int, err error) {
 		}
 	}
 	n, err = l.conn.Write(p)
+	l.hasWritten.add(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Name: nameWrite, Err: err}
 	}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package exchange
+
+import "runtime"
+
+// yield lets others run that are ready.
+func yield() { runtime.Gosched() }
