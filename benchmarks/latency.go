@@ -83,6 +83,7 @@ func halfLoad(n *network, peers []peer, callers, rounds int, d time.Duration) ([
 	}
 	all := make([]latencies, len(peers))
 	rates := make([][]float64, len(peers))
+	waited := make([][]float64, len(peers))
 	for round := range rounds {
 		for i := range peers {
 			which := (i + round) % len(peers)
@@ -91,17 +92,19 @@ func halfLoad(n *network, peers []peer, callers, rounds int, d time.Duration) ([
 				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
 			}
 			every := time.Duration(2 * float64(callers) * full.seconds * float64(time.Second))
+			begun, before := time.Now(), runDelay()
 			took, err := pacedAll(calls[which], every, d)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
 			}
+			waited[which] = append(waited[which], (runDelay()-before).Seconds()/time.Since(begun).Seconds())
 			all[which] = append(all[which], took...)
 			rates[which] = append(rates[which], 0.5/full.seconds)
 			rows[which].perRound = append(rows[which].perRound, took.percentile(99)/took.percentile(50))
 		}
 	}
 	for i := range rows {
-		rows[i].Values = []float64{spreadOf(rates[i]).Median, all[i].percentile(50), all[i].percentile(99)}
+		rows[i].Values = []float64{spreadOf(rates[i]).Median, all[i].percentile(50), all[i].percentile(99), spreadOf(waited[i]).Median}
 		rows[i].Ratio = spreadOf(rows[i].perRound)
 	}
 	return rows, nil

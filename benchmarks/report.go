@@ -150,14 +150,22 @@ func (t *tables) counts(counts []counted) {
 }
 
 func (t *tables) halfLoad(list []latencyRow) {
-	rows := [][]string{{"", "calls a second", "p50", "p99", "p99 / p50", "from – to"}}
+	rows := [][]string{{"", "calls a second", "p50", "p99", "p99 / p50", "from – to", "threads that wait for a processor"}}
 	for _, r := range list {
 		rows = append(rows, []string{
 			r.Peer, fmt.Sprintf("%.0f", r.Values[0]), duration(r.Values[1]), duration(r.Values[2]),
 			fmt.Sprintf("%.1f", r.Ratio.Median), fmt.Sprintf("%.1f – %.1f", r.Ratio.Low, r.Ratio.High),
+			threads(r.Values[3]),
 		})
 	}
 	t.table("Latency at half the load that 16 callers make", rows)
+}
+
+func threads(waiting float64) string {
+	if waiting == 0 {
+		return "–" // it is not measured on this system
+	}
+	return fmt.Sprintf("%.2f", waiting)
 }
 
 func (t *tables) beside(list []latencyRow, size int64) {

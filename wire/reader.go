@@ -36,8 +36,8 @@ type ReaderOptions struct {
 // documents and data streams, in whatever order the conversation demands. What
 // the connection yields beyond an item stays in the Reader for the next.
 //
-// A Reader is for one goroutine at a time. It has no deadlines of its own:
-// they are the connection's business.
+// A Reader is for one goroutine at a time, and must not be copied. It has no
+// deadlines of its own: they are the connection's business.
 type Reader struct {
 	src  io.Reader
 	opts *ReaderOptions
@@ -45,7 +45,7 @@ type Reader struct {
 
 	parked []byte // what ended a wait and was not taken yet: in one, or in room
 	one    [1]byte
-	room   *parkedRoom // from parkedRooms, from the beginning of WaitSoon until all was taken
+	room   *parkedRoom // from parkedRooms, from WaitSoon to Wait
 
 	documents int64 // bytes of the Budget held for the last document
 	stored    bool  // the last document came in stored blocks alone
@@ -59,7 +59,7 @@ func NewReader(src io.Reader, opts *ReaderOptions) *Reader {
 }
 
 // Reset has r, which may be a zero Reader that is part of something else, read
-// from src as one that NewReader returned. One that was used must be closed.
+// from src as one that NewReader returned. One that was used must have been closed.
 func (r *Reader) Reset(src io.Reader, opts *ReaderOptions) {
 	if opts == nil {
 		opts = new(ReaderOptions)
@@ -77,7 +77,7 @@ func (s *readerSource) Read(p []byte) (int, error) {
 	if len(s.parked) > 0 {
 		n := copy(p, s.parked)
 		if s.parked = s.parked[n:]; len(s.parked) == 0 {
-			(*Reader)(s).releaseRoom()
+			s.parked = nil // it must not keep the room
 		}
 		return n, nil
 	}
@@ -129,29 +129,28 @@ func (r *Reader) releaseRoom() {
 }
 
 // Wait returns when there is a byte to read. While it waits the Reader holds
-// no buffer, so an idle connection costs next to nothing. After an error such
-// as a passed deadline it may be called again; nothing is lost.
+// no buffer, so an idle connection costs next to nothing. After an error such as
+// a passed deadline it may be called again; nothing is lost.
 func (r *Reader) Wait() error {
 	if r.Buffered() > 0 {
 		return nil
 	}
 	r.releaseBuffer()
+	r.releaseRoom()
 	return r.wait(r.one[:])
 }
 
-// WaitSoon is Wait where something is likely to come soon. While it waits the
-// Reader holds room for a small message, which then is read as a whole.
+// WaitSoon is Wait where something is likely to come soon. The Reader holds room
+// for a small message then, up to the next Wait, and reads one as a whole.
 func (r *Reader) WaitSoon() error {
 	if r.Buffered() > 0 {
 		return nil
 	}
 	r.releaseBuffer()
-	r.room = parkedRooms.Get().(*parkedRoom)
-	err := r.wait(r.room[:])
-	if err != nil {
-		r.releaseRoom()
+	if r.room == nil {
+		r.room = parkedRooms.Get().(*parkedRoom)
 	}
-	return err
+	return r.wait(r.room[:])
 }
 
 func (r *Reader) wait(room []byte) error {

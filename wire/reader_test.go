@@ -94,6 +94,64 @@ func TestWaitHoldsNoBufferAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestWaitSoonTakesASmallMessageAtOnce(t *testing.T) {
+	pieces := []string{"NEXT\r\nrest", strings.Repeat("x", len(parkedRoom{})+1), ""}
+	r := NewReader(readerFunc(func(p []byte) (int, error) {
+		if len(pieces) == 0 {
+			return 0, io.EOF
+		}
+		n := copy(p, pieces[0])
+		pieces[0] = pieces[0][n:]
+		if pieces[0] == "" {
+			pieces = pieces[1:]
+		}
+		return n, nil
+	}), nil)
+	defer r.Close()
+	if err := r.WaitSoon(); err != nil || !r.LineBuffered() || r.Buffered() != len("NEXT\r\nrest") {
+		t.Fatalf("%v, %d bytes are there", err, r.Buffered())
+	}
+	if r.buf != nil {
+		t.Error("a buffer is held besides the room")
+	}
+	if line, err := r.ReadLine(); line != Next || err != nil {
+		t.Fatal(line, err)
+	}
+	wantNext(t, r, "rest")
+	// What is longer than the room comes as a whole all the same.
+	if err := r.WaitSoon(); err != nil || r.Buffered() != len(parkedRoom{}) {
+		t.Fatal(err, r.Buffered())
+	}
+	wantNext(t, r, strings.Repeat("x", len(parkedRoom{})+1))
+	if err := r.WaitSoon(); err != io.EOF {
+		t.Errorf("waiting at the end: %v", err)
+	}
+	if err := r.Wait(); err != io.EOF {
+		t.Errorf("waiting at the end: %v", err)
+	}
+	if r.room != nil || r.parked != nil {
+		t.Error("the room is held while nothing is likely to come")
+	}
+}
+
+func TestCloseGivesTheRoomBack(t *testing.T) {
+	r := NewReader(strings.NewReader("NEXT\r\n"), nil)
+	if err := r.WaitSoon(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil || r.room != nil || r.Buffered() != 0 {
+		t.Error(err, r.room != nil, r.Buffered())
+	}
+}
+
+func wantNext(t *testing.T, r *Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(r, got); err != nil || string(got) != want {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
 func TestWaitGivesUpOnASourceThatYieldsNothing(t *testing.T) {
 	r := NewReader(readerFunc(func([]byte) (int, error) { return 0, nil }), nil)
 	if err := r.Wait(); err != io.ErrNoProgress {

@@ -134,7 +134,7 @@ func (c *Client) Run() {
 		c.onEnd(c.cause())
 	}
 	c.shutDown()
-	c.unshut.Wait()
+	c.awaitShut()
 }
 
 // watchUnlessUsed reads the connection if nobody has made a call since there were

@@ -70,10 +70,14 @@ var parsers = sync.Pool{New: func() any { return new(wire.MessageParser) }}
 
 // forget gives up the last message, which nobody looks at any more: a connection
 // without work must hold nothing of it.
-func (l *link) forget() {
-	*l.parser = wire.MessageParser{}
-	parsers.Put(l.parser)
-	l.parser = nil
+func (l *link) forget() { *l.parser = wire.MessageParser{} }
+
+func (l *link) releaseParser() {
+	if l.parser != nil {
+		l.forget()
+		parsers.Put(l.parser)
+		l.parser = nil
+	}
 }
 
 // readMessage reads a message, and returns the document that it aliases too; id is

@@ -48,13 +48,14 @@ type link struct {
 	conn   Conn
 	config *Config
 	reader wire.Reader
-	parser *wire.MessageParser // from parsers while its message is looked at; the reading goroutine's
+	parser *wire.MessageParser // from parsers, nil while quiet; the reading goroutine's, or its answer's
 	both   capabilities        // of both sides
 
 	acknowledge func() // before a wait; nil: as the system does it
 
-	// quiet: there has been no call of late, so that waiting should hold no memory
-	// rather than be over soon; the reading goroutine's.
+	// quiet: nothing is likely to come soon, so that waiting should hold no memory
+	// rather than be over soon. A service knows that at the beginning and after a
+	// null request, a client once nobody calls. The reading goroutine's.
 	quiet bool
 
 	// perRead is the limit of each read; only the reading goroutine uses it.
@@ -73,23 +74,24 @@ type link struct {
 	writeBy time.Time // the deadline of writes; guarded by writing
 	wroteAt time.Time // when the last of them began; so too
 
-	hasRead    moved // the reading goroutine's
-	hasWritten moved // guarded by writing
+	reads  turns         // the reading goroutine's
+	writes turns         // guarded by writing
+	gave   time.Duration // the turns of writes together; so too
 
 	watched watch // while a method runs
 
 	writing sync.Mutex // held over a write, so that END never splits one
 
 	mu       sync.Mutex
-	err      error          // why the connection ended, once it has
-	closed   chan struct{}  // closed with err set
-	shutting bool           // somebody closes conn, or has
-	unshut   sync.WaitGroup // until conn is closed
+	err      error         // why the connection ended, once it has
+	closed   chan struct{} // closed with err set
+	shutting bool          // somebody closes conn, or has
+	shut     bool          // conn is closed
+	onShut   chan struct{} // closed with shut, where somebody waits for that
 }
 
 func newLink(conn Conn, reader *wire.ReaderOptions) *link {
 	l := &link{conn: conn, closed: make(chan struct{})}
-	l.unshut.Add(1)
 	l.reader.Reset(deadlineReader{l}, reader)
 	l.watched.link = l
 	return l
@@ -110,14 +112,14 @@ type deadlineReader struct{ l *link }
 func (r deadlineReader) Read(p []byte) (int, error) {
 	if r.l.perRead > 0 {
 		now := time.Now()
-		if r.l.firstRead.IsZero() {
+		if r.l.firstRead.IsZero() && !r.l.quiet { // what comes after a rest tells nothing about the way to the peer
 			r.l.firstRead = now
 		}
 		r.l.setDeadline(now.Add(r.l.perRead))
 	}
 	for {
 		n, err := r.l.conn.Read(p)
-		r.l.hasRead.add(n)
+		r.l.reads.moves(n, yield)
 		if n > 0 || err == nil || !r.l.tooEarly(err) {
 			return n, err
 		}
@@ -187,6 +189,7 @@ func (l *link) park() error {
 		return err
 	}
 	l.perRead, l.firstRead = 0, time.Time{}
+	l.reads.moved = 0
 	l.expectAsBefore()
 	if l.acknowledge != nil && l.reader.Buffered() == 0 {
 		l.acknowledge()
@@ -199,10 +202,11 @@ func (l *link) park() error {
 }
 
 func (l *link) awaitByte() error {
-	if l.quiet {
-		return l.reader.Wait()
+	if !l.quiet {
+		return l.reader.WaitSoon()
 	}
-	return l.reader.WaitSoon()
+	l.releaseParser()
+	return l.reader.Wait()
 }
 
 // write writes p as a whole under the write limit. n is how many bytes the
@@ -243,7 +247,7 @@ func (l *link) writeWithin(p []byte) (n int, err error) {
 		}
 	}
 	n, err = l.conn.Write(p)
-	l.hasWritten.add(n)
+	l.gave += l.writes.moves(n, yield)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Name: nameWrite, Err: err}
 	}
@@ -270,6 +274,7 @@ func (l *link) writeMessage(message *wire.Outgoing, streams *wire.Streams) (n in
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	defer func() { l.near.wrote = l.wroteAt }()
+	l.writes.moved = 0
 	whole := message.Bytes()
 	if whole != nil && streams == nil {
 		return l.writeLocked(whole)
@@ -287,10 +292,10 @@ func (l *link) writeMessage(message *wire.Outgoing, streams *wire.Streams) (n in
 
 // writeDocument writes a message without its streams.
 func (l *link) writeDocument(w *countingWriter, message *wire.Outgoing) error {
-	began := time.Now()
+	began, gave := time.Now(), l.gave
 	_, err := message.WriteTo(w)
 	if message.Bytes() == nil {
-		l.near.took(message.Len(), time.Since(began))
+		l.near.took(message.Len(), time.Since(began)-(l.gave-gave))
 	}
 	return err
 }
@@ -306,16 +311,37 @@ func (l *link) fail(err error) {
 // shutDown closes the connection. With TLS that takes until the peer has taken
 // the alert that says so, five seconds at most. It keeps up one goroutine and no
 // other: not those whose call has failed. Whoever owns the connection waits for
-// that in the end.
+// that in the end (awaitShut).
 func (l *link) shutDown() {
 	l.mu.Lock()
 	first := !l.shutting
 	l.shutting = true
 	l.mu.Unlock()
-	if first {
-		defer l.unshut.Done()
-		_ = l.conn.Close()
+	if !first {
+		return
 	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.shut = true
+		if l.onShut != nil {
+			close(l.onShut)
+		}
+	}()
+	_ = l.conn.Close()
+}
+
+// awaitShut waits until shutDown has closed the connection. It is called once.
+func (l *link) awaitShut() {
+	l.mu.Lock()
+	if l.shut {
+		l.mu.Unlock()
+		return
+	}
+	closed := make(chan struct{})
+	l.onShut = closed
+	l.mu.Unlock()
+	<-closed
 }
 
 // failLocked says why the connection ends; whoever holds the lock closes it

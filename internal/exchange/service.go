@@ -85,7 +85,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		s.fail(ErrMethodGone) // if a method has ended this goroutine, and nothing else did
 		_ = s.watched.wait()
 		_ = s.reader.Close()
-		s.unshut.Wait()
+		s.awaitShut()
 	}()
 	for {
 		if err := s.serveOne(ctx); err != nil {

@@ -5,4 +5,7 @@ package exchange
 import "runtime"
 
 // yield lets others run that are ready.
-func yield() { runtime.Gosched() }
+func yield(bool) bool {
+	runtime.Gosched()
+	return true
+}

@@ -3,24 +3,39 @@
 package exchange
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // yield lets others run: those that are ready, and those whom something has come
-// for that the scheduler has not seen yet.
-func yield() {
-	if n := theNetworkTurn(); n == nil || !n.take() {
+// for that the scheduler has not seen yet. Where somebody else is just at it only
+// those that are ready run, and it reports false, or waits: a scheduler that always
+// has another stream to run would not ask the network either.
+func yield(wait bool) bool {
+	n := theNetworkTurn()
+	switch {
+	case n == nil:
 		runtime.Gosched()
+		return true
+	case wait:
+		n.mu.Lock()
+	case !n.mu.TryLock():
+		runtime.Gosched()
+		return false
 	}
+	defer n.mu.Unlock()
+	n.sent = false
+	_ = n.from.Read(n.step) // it can only have been too short
+	return true
 }
 
 // networkTurn is a pipe whose reader waits for a byte that it writes itself once
-// it is about to wait. The scheduler has to ask the network poller for it, and is
-// told then what else has come. One is enough for a process: while somebody waits
-// with it the poller is being asked.
+// it is about to wait. A scheduler that has nothing else to run asks the network
+// poller for it, and is told then what else has come. One is enough for a process.
 type networkTurn struct {
 	mu   sync.Mutex
 	from syscall.RawConn
@@ -30,30 +45,23 @@ type networkTurn struct {
 	byte [16]byte // one, and what a read that was interrupted has left
 }
 
-// theNetworkTurn is nil where the process may have no more descriptors.
+// theNetworkTurn is nil, for good, where the process could have no more descriptors
+// when it was asked for first, or the network poller could watch no more of them.
 var theNetworkTurn = sync.OnceValue(func() *networkTurn {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil
 	}
 	from, err := r.SyscallConn()
-	if err != nil {
+	// A pipe that is not in the poller takes no deadline.
+	if err = errors.Join(err, r.SetReadDeadline(time.Time{}), w.SetWriteDeadline(time.Time{})); err != nil {
+		_, _ = r.Close(), w.Close()
 		return nil
 	}
 	n := &networkTurn{from: from, to: w}
 	n.step = n.next
 	return n
 })
-
-// take reports false where another goroutine is at it.
-func (n *networkTurn) take() bool {
-	if !n.mu.TryLock() {
-		return false
-	}
-	defer n.mu.Unlock()
-	n.sent = false
-	return n.from.Read(n.step) == nil
-}
 
 // next is called before the wait and after it, and reports whether it is over.
 func (n *networkTurn) next(fd uintptr) bool {
