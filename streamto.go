@@ -26,7 +26,7 @@ type streamToKey struct{}
 //
 // A call that fails may have written a part. Its Outcome then is Ran, so that it
 // is not made again, by [RepeatCalls] for example, and it fails if an interceptor
-// makes it again. A try that has ended does not write any more, whoever has it in
+// makes it again, or makes nothing of its error. A try that has ended does not write any more, whoever has it in
 // hand. When w fails the error has CodeStream and w's own error in its
 // chain; a panic of w is the caller's. A result without a data stream, or where
 // it is null, is [ErrNoStream], and one with several an error of CodeStream; w
@@ -98,6 +98,7 @@ type streamTo struct {
 	try      *streamTry    // that is made, nil between tries; guarded by turn, as what follows
 	over     bool          // the call
 	begun    bool
+	complete bool // a try has succeeded, and its stream was written to the end
 	size     int64
 	meter    *wire.Meter
 	written  int64
@@ -212,6 +213,9 @@ func (c *call) runTo(ctx context.Context, options *streamToOptions) (err error) 
 	if err := c.runUntilWritten(context.WithValue(ctx, streamToKey{}, nil)); err != nil {
 		return err
 	}
+	if !s.complete {
+		return c.fail(s.incomplete())
+	}
 	if file != nil {
 		if err := file.Commit(); err != nil {
 			return c.fail(&Error{Code: CodeStream, Outcome: Ran, Phase: PhaseReceiving, Message: "the method has run, and its result was not stored: " + err.Error(), cause: err})
@@ -269,7 +273,20 @@ func (s *streamTo) check(streams *wire.Streams) error {
 			}
 		}
 	}
+	s.complete = true
 	return nil
+}
+
+// incomplete is the error of a call that an interceptor has made succeed.
+func (s *streamTo) incomplete() error {
+	e := &Error{
+		Code: CodeStream, Outcome: NotSent, Phase: PhaseReceiving,
+		Message: fmt.Sprintf("an interceptor returned no error, and %s, the writer of WithStreamTo, was given %d of %d bytes: it hides the error of the call, or has not made it", s.name, s.written, s.size),
+	}
+	if s.begun {
+		e.Outcome = Ran
+	}
+	return e
 }
 
 // explain says in the error of a call what has become of the writer.

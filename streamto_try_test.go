@@ -134,10 +134,11 @@ func TestStreamToOfACallThatIsOver(t *testing.T) {
 		},
 	}}}.pair(t, "listening")
 	var to bytes.Buffer
-	if err := p.client.Client(p.to).Call(halibut.WithStreamTo(t.Context(), &to), "IEchoService", "Get", nil, 7); err != nil {
-		t.Fatal(err)
+	err := p.client.Client(p.to).Call(halibut.WithStreamTo(t.Context(), &to), "IEchoService", "Get", nil, 7)
+	if e := asError(t, err); e.Outcome != halibut.NotSent {
+		t.Errorf("a call that was not made: %v: %v", e.Outcome, err)
 	}
-	err := kept(t.Context())
+	err = kept(t.Context())
 	if e := asError(t, err); e.Code != halibut.CodeStream || e.Outcome != halibut.NotSent || to.Len() > 0 {
 		t.Errorf("%d bytes, %v, %v: %v", to.Len(), e.Code, e.Outcome, err)
 	}
