@@ -26,7 +26,7 @@ type streamToKey struct{}
 //
 // A call that fails may have written a part. Its Outcome then is Ran, so that it
 // is not made again, by [RepeatCalls] for example, and it fails if an interceptor
-// makes it again, or makes nothing of its error. A try that has ended does not write any more, whoever has it in
+// makes it again, makes nothing of its error, or returns nil without having made it. A try that has ended does not write any more, whoever has it in
 // hand. When w fails the error has CodeStream and w's own error in its
 // chain; a panic of w is the caller's. A result without a data stream, or where
 // it is null, is [ErrNoStream], and one with several an error of CodeStream; w
@@ -97,8 +97,9 @@ type streamTo struct {
 	turn     chan struct{} // held over a Write
 	try      *streamTry    // that is made, nil between tries; guarded by turn, as what follows
 	over     bool          // the call
+	tried    bool
 	begun    bool
-	complete bool // a try has succeeded, and its stream was written to the end
+	complete bool // the last try has succeeded, and its stream was written to the end
 	size     int64
 	meter    *wire.Meter
 	written  int64
@@ -185,6 +186,7 @@ func (s *streamTo) begin(ctx context.Context) error {
 	}
 	s.try = &streamTry{s, ctx}
 	s.size, s.meter = 0, nil
+	s.tried, s.complete = true, false
 	return nil
 }
 
@@ -273,18 +275,22 @@ func (s *streamTo) check(streams *wire.Streams) error {
 			}
 		}
 	}
-	s.complete = true
+	s.complete = !s.over
 	return nil
 }
 
-// incomplete is the error of a call that an interceptor has made succeed.
+// incomplete is the error of a call that an interceptor has made succeed. What has
+// become of it the interceptor knows.
 func (s *streamTo) incomplete() error {
 	e := &Error{
-		Code: CodeStream, Outcome: NotSent, Phase: PhaseReceiving,
+		Code: CodeStream, Outcome: Unknown, Phase: PhaseReceiving,
 		Message: fmt.Sprintf("an interceptor returned no error, and %s, the writer of WithStreamTo, was given %d of %d bytes: it hides the error of the call, or has not made it", s.name, s.written, s.size),
 	}
-	if s.begun {
+	switch {
+	case s.begun:
 		e.Outcome = Ran
+	case !s.tried:
+		e.Outcome = NotSent
 	}
 	return e
 }

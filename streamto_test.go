@@ -450,19 +450,26 @@ func TestStreamToIsForOneCall(t *testing.T) {
 // TestStreamToWithAnInterceptorThatHidesErrors: what was written in part, or not at
 // all, is no success, and no file.
 func TestStreamToWithAnInterceptorThatHidesErrors(t *testing.T) {
-	for _, made := range []bool{true, false} {
+	for _, test := range []struct {
+		method  string
+		made    bool
+		outcome halibut.Outcome
+	}{
+		{"Cut", true, halibut.Ran},
+		{"Nowhere", true, halibut.Unknown},
+		{"Cut", false, halibut.NotSent},
+	} {
 		p := setting{services: downloadServices(), client: halibut.Options{Intercept: []halibut.Interceptor{
 			func(ctx context.Context, call *halibut.CallInfo, next func(context.Context) error) error {
-				if made {
+				if test.made {
 					_ = next(ctx)
 				}
 				return nil
 			},
 		}}}.pair(t, "listening")
 		dir := t.TempDir()
-		err := p.client.Client(p.to).Call(halibut.WithStreamToFile(t.Context(), filepath.Join(dir, "file")), "IDownloads", "Cut", nil, int64(1<<20))
-		outcome := map[bool]halibut.Outcome{true: halibut.Ran, false: halibut.NotSent}[made]
-		if e := asError(t, err); e.Code != halibut.CodeStream || e.Outcome != outcome || !strings.Contains(err.Error(), "an interceptor returned no error") {
+		err := p.client.Client(p.to).Call(halibut.WithStreamToFile(t.Context(), filepath.Join(dir, "file")), "IDownloads", test.method, nil, int64(1<<20))
+		if e := asError(t, err); e.Code != halibut.CodeStream || e.Outcome != test.outcome || !strings.Contains(err.Error(), "an interceptor returned no error") {
 			t.Errorf("%v, %v: %v", e.Code, e.Outcome, err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {

@@ -33,7 +33,9 @@ func (t *turns) moves(n int, turn func(wait bool) bool) (gave time.Duration) {
 	t.missed = !turn(t.missed)
 	ended := time.Now()
 	gave = ended.Sub(begun)
-	t.again = ended.Add(min(gave, t.took)) // one that was long alone means nothing
-	t.took = gave
+	if !t.missed {
+		t.again = ended.Add(min(gave, t.took)) // one that was long alone means nothing
+		t.took = gave
+	}
 	return gave
 }
