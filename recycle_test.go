@@ -54,19 +54,25 @@ func openFilesBelow(dir string) (n int) {
 	return n
 }
 
+// abandonedTry makes a try that ends when its request was collected.
+func abandonedTry(t *testing.T, ctx context.Context, shared *queue.Memory, next func(context.Context) error) queue.Delivery {
+	t.Helper()
+	try, cancel := context.WithCancel(ctx)
+	collected := make(chan queue.Delivery, 1)
+	go func() { collected <- collect(t, shared); cancel() }()
+	if err := next(try); err == nil {
+		t.Error("the first try was answered")
+	}
+	return <-collected
+}
+
 // TestRequestOfAnAbandonedTry stays as it is while a collector may read it,
 // though the call is made again.
 func TestRequestOfAnAbandonedTry(t *testing.T) {
 	shared := queue.NewMemory(nil)
 	defer shared.Close()
 	again := func(ctx context.Context, _ *halibut.CallInfo, next func(context.Context) error) error {
-		try, cancel := context.WithCancel(ctx)
-		collected := make(chan queue.Delivery, 1)
-		go func() { collected <- collect(t, shared); cancel() }()
-		if err := next(try); err == nil {
-			t.Error("the first try was answered")
-		}
-		first := <-collected
+		first := abandonedTry(t, ctx, shared, next)
 		id, params := first.Request().ID, string(first.Request().Params.Data)
 		go func() {
 			second := collect(t, shared)

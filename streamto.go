@@ -26,11 +26,12 @@ type streamToKey struct{}
 //
 // A call that fails may have written a part. Its Outcome then is Ran, so that it
 // is not made again, by [RepeatCalls] for example, and it fails if an interceptor
-// makes it again, makes nothing of its error, or returns nil without having made it. A try that has ended does not write any more, whoever has it in
-// hand. When w fails the error has CodeStream and w's own error in its
-// chain; a panic of w is the caller's. A result without a data stream, or where
-// it is null, is [ErrNoStream], and one with several an error of CodeStream; w
-// is given nothing of them as a rule.
+// makes it again, makes nothing of its error, or returns nil without having made
+// it. A try that has ended does not write any more, whoever has it in hand. When w
+// fails the error has CodeStream and w's own error in its chain; a panic of w is
+// the caller's. A result without a data stream, or where it is null, is
+// [ErrNoStream], and one with several an error of CodeStream; w is given nothing
+// of them as a rule.
 //
 // What another node of a shared queue has received is written to w after it was
 // kept.

@@ -52,13 +52,7 @@ func TestStreamToOfATryThatIsOver(t *testing.T) {
 			}
 			var first, second queue.Delivery
 			again := func(ctx context.Context, _ *halibut.CallInfo, next func(context.Context) error) error {
-				try, cancel := context.WithCancel(ctx)
-				collected := make(chan queue.Delivery, 1)
-				go func() { collected <- collect(t, shared); cancel() }()
-				if err := next(try); err == nil {
-					t.Error("the first try was answered")
-				}
-				first = <-collected
+				first = abandonedTry(t, ctx, shared, next)
 				late(first)
 				answered := make(chan struct{})
 				go func() {

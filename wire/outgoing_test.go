@@ -159,24 +159,7 @@ func TestUncompressedTellsWhatCouldHaveBeenShorter(t *testing.T) {
 		{200_000, func(n int) string { return strings.Repeat("x", n) }, false, true},
 		{500, func(n int) string { return strings.Repeat("x", n) }, false, false},
 	} {
-		result, err := new(Codec).EncodeResult(nil, nil, test.text(test.length))
-		if err != nil {
-			t.Fatal(err)
-		}
-		message, err := EncodeResponse(nil, &Response{Result: result}, test.compress)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var w writes
-		if _, err := message.WriteTo(&w); err != nil {
-			t.Fatal(err)
-		}
-		r := readerOn(t, w.all(), nil)
-		document, err := r.ReadDocument()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := r.Uncompressed(document); got != test.want {
+		if _, got := readBack(t, "", test.text(test.length), test.compress); got != test.want {
 			t.Errorf("%d bytes, compressed: %v; Uncompressed is %v", test.length, test.compress, got)
 		}
 	}
@@ -208,24 +191,34 @@ func TestNoiseIsNoExample(t *testing.T) {
 			file{"a name", "some kind", "its owner", noise(40_000)},
 			file{strings.Repeat("a long name ", 400), "some kind", "its owner", noise(40_000)},
 		} {
-			result, err := new(Codec).EncodeResult(nil, nil, value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			message, err := EncodeResponse(nil, &Response{ID: "IFileService::Read[1]", Result: result}, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var w writes
-			if _, err := message.WriteTo(&w); err != nil {
-				t.Fatal(err)
-			}
-			r := readerOn(t, w.all(), nil)
-			if document, err := r.ReadDocument(); err != nil || r.Uncompressed(document) {
-				t.Errorf("%T of %d bytes came from a sender that does not compress: %v", value, len(document), err)
+			if document, uncompressed := readBack(t, "IFileService::Read[1]", value, true); uncompressed {
+				t.Errorf("%T of %d bytes came from a sender that does not compress", value, len(document))
 			}
 		}
 	}
+}
+
+// readBack reads the response with a value as its receiver does, and whether that
+// finds it uncompressed.
+func readBack(t *testing.T, id string, value any, compress bool) (document []byte, uncompressed bool) {
+	t.Helper()
+	result, err := new(Codec).EncodeResult(nil, nil, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := EncodeResponse(nil, &Response{ID: id, Result: result}, compress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w writes
+	if _, err := message.WriteTo(&w); err != nil {
+		t.Fatal(err)
+	}
+	r := readerOn(t, w.all(), nil)
+	if document, err = r.ReadDocument(); err != nil {
+		t.Fatal(err)
+	}
+	return document, r.Uncompressed(document)
 }
 
 func TestLongMessagesAllocateLittle(t *testing.T) {

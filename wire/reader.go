@@ -76,9 +76,7 @@ type readerSource Reader
 func (s *readerSource) Read(p []byte) (int, error) {
 	if len(s.parked) > 0 {
 		n := copy(p, s.parked)
-		if s.parked = s.parked[n:]; len(s.parked) == 0 {
-			s.parked = nil // it must not keep the room
-		}
+		s.parked = s.parked[n:]
 		return n, nil
 	}
 	return s.src.Read(p)
@@ -122,6 +120,7 @@ func (r *Reader) Buffered() int {
 }
 
 func (r *Reader) releaseRoom() {
+	r.parked = nil // it must not keep the room
 	if r.room != nil {
 		parkedRooms.Put(r.room)
 		r.room = nil
@@ -188,7 +187,6 @@ func (r *Reader) Read(p []byte) (int, error) {
 // not close the connection. Bytes that were not consumed are lost.
 func (r *Reader) Close() error {
 	r.ReleaseDocument()
-	r.parked = nil
 	r.releaseRoom()
 	r.releaseBuffer()
 	return nil

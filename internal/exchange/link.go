@@ -74,9 +74,8 @@ type link struct {
 	writeBy time.Time // the deadline of writes; guarded by writing
 	wroteAt time.Time // when the last of them began; so too
 
-	reads  turns         // the reading goroutine's
-	writes turns         // guarded by writing
-	gave   time.Duration // the turns of writes together; so too
+	reads  turns // the reading goroutine's
+	writes turns // guarded by writing
 
 	watched watch // while a method runs
 
@@ -247,7 +246,7 @@ func (l *link) writeWithin(p []byte) (n int, err error) {
 		}
 	}
 	n, err = l.conn.Write(p)
-	l.gave += l.writes.moves(n, yield)
+	l.writes.moves(n, yield)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &TimeoutError{Waiting: "the peer to take what was written", Limit: l.config.Timeouts.Write, Name: nameWrite, Err: err}
 	}
@@ -292,10 +291,10 @@ func (l *link) writeMessage(message *wire.Outgoing, streams *wire.Streams) (n in
 
 // writeDocument writes a message without its streams.
 func (l *link) writeDocument(w *countingWriter, message *wire.Outgoing) error {
-	began, gave := time.Now(), l.gave
+	began, gave := time.Now(), l.writes.gave
 	_, err := message.WriteTo(w)
 	if message.Bytes() == nil {
-		l.near.took(message.Len(), time.Since(began)-(l.gave-gave))
+		l.near.took(message.Len(), time.Since(began)-(l.writes.gave-gave))
 	}
 	return err
 }

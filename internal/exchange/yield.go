@@ -16,26 +16,27 @@ type turns struct {
 	missed bool          // somebody else was at it
 	took   time.Duration // the last one
 	again  time.Time     // when the next may be
+	gave   time.Duration // all of them together
 }
 
 // moves counts bytes, and gives others a turn when it is time for one, which is
-// yield. It returns how long that took. Where turns take long, because others need
-// the processors, there is none for as long: the stream would come to a stop.
-func (t *turns) moves(n int, turn func(wait bool) bool) (gave time.Duration) {
+// yield. Where turns take long, because others need the processors, there is none
+// for as long: the stream would come to a stop.
+func (t *turns) moves(n int, turn func(wait bool) bool) {
 	if t.moved += n; t.moved < yieldAfter {
-		return 0
+		return
 	}
 	t.moved = 0
 	begun := time.Now()
 	if begun.Before(t.again) {
-		return 0
+		return
 	}
 	t.missed = !turn(t.missed)
 	ended := time.Now()
-	gave = ended.Sub(begun)
+	took := ended.Sub(begun)
+	t.gave += took
 	if !t.missed {
-		t.again = ended.Add(min(gave, t.took)) // one that was long alone means nothing
-		t.took = gave
+		t.again = ended.Add(min(took, t.took)) // one that was long alone means nothing
+		t.took = took
 	}
-	return gave
 }
