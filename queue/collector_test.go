@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -129,6 +130,7 @@ func TestDirectLeavesNobodyWaiting(t *testing.T) {
 // TestDirectHandedToWhoHasGivenUp: a collector is not lost with the Send that
 // was to pass on, and neither is the other way round.
 func TestDirectHandedToWhoHasGivenUp(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or Send may run before it is given up
 	for name, end := range map[string]func(*Memory, context.CancelFunc){
 		"given up": func(_ *Memory, cancel context.CancelFunc) { cancel() },
 		"closed":   func(m *Memory, _ context.CancelFunc) { _ = m.Close() },
