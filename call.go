@@ -430,9 +430,9 @@ func (c *call) toQueue(ctx context.Context) error {
 	} else { // in memory nobody reads the request when Send has returned without an error
 		c.request.sent = false
 		c.receive(response, &response.Document)
-		wire.RecycleDocument(response.Document)
+		wire.RecycleResponse(response)
 	}
-	if missing := response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
+	if missing := c.response.Streams.Pending(); c.decodeErr == nil && missing > 0 {
 		c.decodeErr = fmt.Errorf("%d data streams of the result did not come", missing)
 	}
 	return nil

@@ -18,8 +18,8 @@ import (
 // the plans of its types are there. Fractions of an object are those that the
 // pools make anew after a collection.
 const (
-	mostObjects = 20
-	mostBytes   = 2 << 10
+	mostObjects = 16
+	mostBytes   = 600
 	mostWrites  = 2 // one for each direction
 )
 

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -33,8 +34,11 @@ type call struct {
 	first          delivery // holder of most calls, allocated with them
 }
 
+var calls = sync.Pool{New: func() any { return new(call) }}
+
 func newCall(ctx context.Context, req *wire.Request, opts SendOptions) *call {
-	c := &call{ctx: ctx, request: req, options: opts, sent: time.Now()}
+	c := calls.Get().(*call)
+	c.ctx, c.request, c.options, c.sent = ctx, req, opts, time.Now()
 	if opts.PickUp == 0 {
 		c.options.PickUp = DefaultPickUp
 	}
@@ -66,6 +70,18 @@ func (c *call) wait() (err error) {
 			}
 		}
 	}
+}
+
+// result is what a call that is over came to. Nobody asks for the call after
+// that: one that was passed on in the goroutine of Send, and answered, is known
+// to no one else.
+func (c *call) result() (*wire.Response, error) {
+	response, err := c.response, c.err
+	if err == nil && c.holder == &c.first && c.first.direct {
+		*c = call{}
+		calls.Put(c)
+	}
+	return response, err
 }
 
 // look finds what there is to do. From then on Send is told when there is more.

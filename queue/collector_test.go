@@ -96,6 +96,32 @@ func TestDirectDeclined(t *testing.T) {
 	})
 }
 
+// TestDeclinedDeliveryStaysDead: what is answered outside of Send may be asked
+// later, and must reach no other call.
+func TestDeclinedDeliveryStaysDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dead Delivery
+		direct := false
+		s := stand(t, NewMemory(nil), func(_ *standing, d Delivery) bool {
+			if direct && (dead.Started() || answer(dead) || dead.Request().ID != "1") {
+				t.Error("the delivery of a call that is over has another one")
+			}
+			return direct && answer(d)
+		})
+		for _, id := range []string{"1", "2", "3"} {
+			if direct = id != "1"; !direct {
+				go func() { dead = <-s.took; answer(dead) }()
+			}
+			if response, err := s.queue.Send(t.Context(), &wire.Request{ID: id}, SendOptions{}); err != nil || response.ID != id {
+				t.Fatalf("%v, %v", response, err)
+			}
+			synctest.Wait()
+			s.collect(t)
+		}
+		s.Withdraw()
+	})
+}
+
 // TestDirectLeavesNobodyWaiting: what is queued while a request is passed on is
 // the collector's next one, and its own Send passes it on.
 func TestDirectLeavesNobodyWaiting(t *testing.T) {

@@ -67,6 +67,34 @@ func TestAllocationsOfACall(t *testing.T) {
 	}
 }
 
+// TestAllocationsOfADirectCall: a request that is passed on in the goroutine of
+// Send leaves nothing behind.
+func TestAllocationsOfADirectCall(t *testing.T) {
+	if raceDetector {
+		t.Skip("not counted under the race detector")
+	}
+	q := open(t, queue.NewMemory(nil), "poll://a/")
+	response := &wire.Response{}
+	var collector queue.Collector
+	collector = queue.NewCollector(q, peer, nil, func(d queue.Delivery) bool {
+		passed := d.Started() && d.Respond(response)
+		_, err := collector.Collect()
+		return passed && err == nil
+	})
+	if _, err := collector.Collect(); err != nil {
+		t.Fatal(err)
+	}
+	req := &wire.Request{}
+	got := testing.AllocsPerRun(1000, func() {
+		if _, err := q.Send(t.Context(), req, queue.SendOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if got > 0 {
+		t.Errorf("%v allocations a call", got)
+	}
+}
+
 func BenchmarkCall(b *testing.B) {
 	m := queue.NewMemory(nil)
 	q, err := m.Queue("poll://a/")

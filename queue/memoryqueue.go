@@ -63,7 +63,7 @@ func (q *memoryQueue) Send(ctx context.Context, req *wire.Request, opts SendOpti
 	if err := c.wait(); err != nil {
 		return nil, err
 	}
-	return c.response, c.err
+	return c.result()
 }
 
 // add gives c to a collector that waits, or puts it at the end of the queue.

@@ -31,8 +31,9 @@ type Collector interface {
 	// before it returns true, and then nobody has to be woken at the end; it may
 	// call Collect again. The Delivery's Context is then that of Send, and if the
 	// Delivery is failed because that has ended, Send says that it has. Close of
-	// the Provider does not end a Send that passes on. When pass reports false
-	// take is called.
+	// the Provider does not end a Send that passes on. Once pass has returned
+	// true nothing may be asked of a Delivery that was answered (Respond):
+	// another call may be in its place. When pass reports false take is called.
 	Collect() (Delivery, error)
 
 	// Withdraw ends the wait. When it reports false there was none, or take was

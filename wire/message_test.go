@@ -103,6 +103,25 @@ func TestRequestGoesThereAndBack(t *testing.T) {
 	}
 }
 
+// TestRecycleResponse: only a response that was kept is taken back, and no copy of
+// it.
+func TestRecycleResponse(t *testing.T) {
+	own := &Response{ID: "x"}
+	kept := own.Keep()
+	copied := *kept
+	for _, r := range []*Response{own, &copied} {
+		if RecycleResponse(r); r.ID != "x" {
+			t.Errorf("taken back: %v", r)
+		}
+	}
+	if kept == own || kept.ID != "x" {
+		t.Errorf("kept as %v", kept)
+	}
+	if RecycleResponse(kept); kept.ID != "" {
+		t.Error("what was kept is not taken back")
+	}
+}
+
 func TestResponseGoesThereAndBack(t *testing.T) {
 	for _, sent := range []*Response{
 		{ID: "x", Result: Raw{Type: KindInt32, Data: []byte{7, 0, 0, 0}}},
@@ -118,7 +137,7 @@ func TestResponseGoesThereAndBack(t *testing.T) {
 		if got.Result.Type == KindNull {
 			got.Result = Raw{}
 		}
-		if diff := cmp.Diff(sent, got, cmp.AllowUnexported(Streams{})); diff != "" {
+		if diff := cmp.Diff(sent, got, cmp.AllowUnexported(Response{}, Streams{})); diff != "" {
 			t.Error(diff)
 		}
 		if sent.Error != nil && bytes.Contains(doc, []byte("\x0adetails")) {

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/halibut-go/halibut/internal/bson"
@@ -22,6 +23,30 @@ type Response struct {
 	// Document is what Result aliases, where nobody needs it once that is decoded;
 	// nil where somebody may. See [Codec.DecodeOwned].
 	Document []byte
+
+	kept *Response // itself, in storage that RecycleResponse takes back
+}
+
+var keptResponses = sync.Pool{New: func() any { return new(Response) }}
+
+// Keep returns a copy of the response itself. What it refers to, such as Result
+// and Streams, is still the same.
+func (r *Response) Keep() *Response {
+	kept := keptResponses.Get().(*Response)
+	*kept = *r
+	kept.kept = kept
+	return kept
+}
+
+// RecycleResponse takes a response back that was received, with its document.
+// Nothing may be left that aliases that one ([RecycleDocument]), and the response
+// must not be used any more. It need not be called.
+func RecycleResponse(r *Response) {
+	RecycleDocument(r.Document)
+	if r.kept == r {
+		*r = Response{}
+		keptResponses.Put(r)
+	}
 }
 
 // ServerError is a failed call as the wire tells it.

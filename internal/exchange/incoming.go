@@ -31,9 +31,8 @@ func (l *link) readResponse(id string, keep bool) (*wire.Response, incoming, err
 		return nil, in, unexpected(fmt.Sprintf("the response to %q", id), response.ID)
 	}
 	if keep {
-		kept := *response
+		response = response.Keep()
 		l.forget()
-		response = &kept
 	}
 	response.Streams, response.Document = in.streams, document
 	return response, in, nil

@@ -11,22 +11,29 @@ import (
 type methodContext struct {
 	context.Context // of the connection
 
-	mu        sync.Mutex
-	ended     bool
-	cause     error           // why it has ended
-	own       context.Context // nil until somebody asks
-	cancelOwn context.CancelCauseFunc
+	mu    sync.Mutex
+	cause error // why it has ended; nil while it has not
+	own   *own  // nil until somebody asks
+}
+
+// own is a context that can tell of its end.
+type own struct {
+	context.Context
+	cancel context.CancelCauseFunc
 }
 
 func (m *methodContext) cancel(cause error) {
-	m.mu.Lock()
-	if !m.ended {
-		m.ended, m.cause = true, cause
+	if cause == nil {
+		cause = context.Canceled
 	}
-	cancel := m.cancelOwn
+	m.mu.Lock()
+	if m.cause == nil {
+		m.cause = cause
+	}
+	own := m.own
 	m.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+	if own != nil {
+		own.cancel(cause)
 	}
 }
 
@@ -34,19 +41,20 @@ func (m *methodContext) asked() context.Context {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.own == nil {
-		m.own, m.cancelOwn = context.WithCancelCause(m.Context)
-		if m.ended {
-			m.cancelOwn(m.cause)
+		m.own = new(own)
+		m.own.Context, m.own.cancel = context.WithCancelCause(m.Context)
+		if m.cause != nil {
+			m.own.cancel(m.cause)
 		}
 	}
-	return m.own
+	return m.own.Context
 }
 
 func (m *methodContext) Done() <-chan struct{} { return m.asked().Done() }
 
 func (m *methodContext) Err() error {
 	m.mu.Lock()
-	unasked := m.own == nil && !m.ended
+	unasked := m.own == nil && m.cause == nil
 	m.mu.Unlock()
 	if unasked {
 		return m.Context.Err()
@@ -59,7 +67,7 @@ func (m *methodContext) Value(key any) any {
 	m.mu.Lock()
 	asked := m.Context
 	if m.own != nil {
-		asked = m.own
+		asked = m.own.Context
 	}
 	m.mu.Unlock()
 	return asked.Value(key)
