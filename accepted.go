@@ -140,6 +140,10 @@ func (a *accepted) identify(ctx context.Context, s *server) (converse func() err
 	if err != nil {
 		return nil, err
 	}
+	acknowledge := dial.Acker(a.conn)
+	if acknowledge != nil {
+		acknowledge() // the end of the handshake, for which the peer's first words wait
+	}
 	a.peer = newPeer(new(secured.ConnectionState()), a.conn.RemoteAddr())
 	if len(s.protocols) > 0 {
 		protocol, started, err := recognise(secured, s.protocols)
@@ -153,7 +157,7 @@ func (a *accepted) identify(ctx context.Context, s *server) (converse func() err
 		}
 		secured = started
 	}
-	opening := exchange.Accept(secured, &a.rt.answering.Reader)
+	opening := exchange.Accept(secured, acknowledge, &a.rt.answering.Reader)
 	opening.Rereads()
 	session, err := a.admit(ctx, secured, opening)
 	if err != nil {

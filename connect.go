@@ -34,15 +34,16 @@ func (rt *Runtime) connect(ctx context.Context, to Endpoint, serverName string, 
 // introduce says to a peer who this side is, in Halibut's own way or in that of
 // the endpoint's transport.
 func (rt *Runtime) introduce(ctx context.Context, secured securedConn, to Endpoint, self wire.Identity, reader *wire.ReaderOptions) (*exchange.Session, error) {
+	acknowledge := dial.Acker(secured)
 	transport, ok := rt.options.Transports[to.Scheme()].(StreamTransport)
 	if !ok {
-		return exchange.Dial(secured, reader, self)
+		return exchange.Dial(secured, acknowledge, reader, self)
 	}
 	conn, err := transport.Open(ctx, secured, to)
 	if err != nil {
 		return nil, err
 	}
-	session, err := exchange.Identify(conn, reader, self)
+	session, err := exchange.Identify(conn, acknowledge, reader, self)
 	if err != nil {
 		_ = conn.Close()
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -97,7 +98,7 @@ func (a *accepted) converse(ctx context.Context, conn net.Conn) error {
 	if limit := a.rt.limits.Handshake; limit > 0 {
 		_ = conn.SetDeadline(time.Now().Add(limit))
 	}
-	opening := exchange.Accept(conn, &a.rt.answering.Reader)
+	opening := exchange.Accept(conn, dial.Acker(a.conn), &a.rt.answering.Reader)
 	session, err := a.admitIdentity(ctx, opening)
 	if err != nil {
 		opening.Close()

@@ -1,8 +1,12 @@
 package halibut_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +83,111 @@ func TestNagledClient(t *testing.T) {
 		client.line(wire.Next)
 	}
 	notDelayed(t, time.Since(start))
+}
+
+// TestNagledStreams: what is written piece by piece are the data streams behind a
+// message, those of a client's request and those of a service's response.
+func TestNagledStreams(t *testing.T) {
+	text := func() *halibut.DataStream { return halibut.StreamBytes([]byte("a data stream")) }
+	// pieces writes streams as .NET does: ids, lengths and bytes one after the other.
+	pieces := func(s *scripted, message string, streams *wire.Streams) {
+		s.write(message)
+		var all bytes.Buffer
+		if err := wire.WriteStreams(&all, nil, streams); err != nil {
+			t.Error(err)
+		}
+		for piece := range slices.Chunk(all.Bytes(), 8) {
+			s.write(string(piece))
+		}
+	}
+	t.Run("to a service", func(t *testing.T) {
+		services := new(halibut.Services)
+		services.Handle("IStreams", "Length", func(_ context.Context, r io.Reader) (int64, error) { return io.Copy(io.Discard, r) })
+		client := scriptOver(t, nagled(t, listeningFor(t, services)), certificates()[0])
+		client.write(asClient)
+		client.meet(false)
+		start := time.Now()
+		for i := range nagledCalls {
+			if i > 0 {
+				client.write("NEXT\r\n")
+				client.line(wire.Proceed)
+			}
+			message, streams := messageOf(t, "IStreams", "Length", text())
+			pieces(client, message, streams)
+			if response := client.response(); response.Error != nil {
+				t.Fatal(errors.New(response.Error.Message))
+			}
+		}
+		notDelayed(t, time.Since(start))
+	})
+	t.Run("to a client", func(t *testing.T) {
+		l := listen(t)
+		played := make(chan struct{})
+		go func() {
+			defer close(played)
+			conn, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			leaveNagle(t, conn)
+			service := acceptScripted(t, conn, certificates()[1])
+			service.meet(true)
+			service.write(asServer)
+			for i := range nagledCalls {
+				if i > 0 {
+					service.line(wire.Next)
+					service.write("PROCEED\r\n")
+				}
+				response := result(t, service.request().ID, text())
+				document, err := wire.AppendResponse(nil, response)
+				if err != nil {
+					t.Error(err)
+				}
+				pieces(service, string(wire.AppendDeflated(nil, document)), response.Streams)
+			}
+			_ = service.closed()
+		}()
+		client := newRuntime(t, certificates()[0], nil)
+		c := client.Client(endpoint(t, "https://"+l.Addr().String(), halibut.PinOf(certificates()[1])))
+		start := time.Now()
+		for range nagledCalls {
+			if _, err := halibut.Call[*halibut.DataStream](t.Context(), c, "IStreams", "Text"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		notDelayed(t, time.Since(start))
+		_ = client.Close()
+		<-played
+	})
+}
+
+// TestNagledIntroduction: with TLS 1.3 the handshake's last words come from who
+// has dialled, and who it is comes after them.
+func TestNagledIntroduction(t *testing.T) {
+	addr := listeningFor(t, echoServices())
+	connections := func(dial func() net.Conn) time.Duration {
+		start := time.Now()
+		for range nagledCalls {
+			client := scriptOver(t, dial(), certificates()[0])
+			client.write(asClient)
+			client.meet(false)
+			_ = client.Close()
+		}
+		return time.Since(start)
+	}
+	took := connections(func() net.Conn { return nagled(t, addr) })
+	notDelayed(t, took-connections(func() net.Conn { return dialPlain(t, nil, addr) }))
+}
+
+// listeningFor is the address of a service that listens for the client.
+func listeningFor(t *testing.T, services *halibut.Services) string {
+	t.Helper()
+	trust := new(halibut.TrustList)
+	trust.AllowCalls(halibut.PinOf(certificates()[0]))
+	s := setting{services: services, service: halibut.Options{Authorizer: trust}}
+	return serveOn(t, s.newService(t), listen(t))
 }
 
 func notDelayed(t *testing.T, took time.Duration) {

@@ -3,12 +3,10 @@ package halibut
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/wire"
 )
@@ -112,9 +110,6 @@ func (p *poller) start(extra bool) (*pollerConnection, error) {
 	}
 	rt := p.rt
 	rt.log.Info("polling", "subscription", p.subscription, "endpoint", p.to, "peer", peer, "extra", extra)
-	if conn, ok := session.Conn().(net.Conn); ok {
-		session.AckWith(dial.Acker(conn))
-	}
 	service := session.Service(&rt.polling, (*handler)(rt))
 	c := &pollerConnection{poller: p, service: service, extra: extra}
 	service.OnBusy = c.setBusy

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/halibut-go/halibut/internal/dial"
 	"github.com/halibut-go/halibut/internal/exchange"
 	"github.com/halibut-go/halibut/queue"
 	"github.com/halibut-go/halibut/wire"
@@ -42,7 +41,6 @@ func (a *accepted) subscribe(ctx context.Context, session *exchange.Session) *su
 		log.Warn("polling service refused", "error", err)
 		return nil
 	}
-	session.AckWith(dial.Acker(a.conn))
 	s := &subscriber{rt: rt, log: log, ctx: ctx, connection: session.Client(&rt.passing, nil)}
 	as := queue.Peer{
 		Thumbprint: peer.Thumbprint.String(), SHA256: peer.SHA256.String(),

@@ -59,7 +59,7 @@ func converseThrough(t *testing.T, through func(*memnet.Conn) Conn, config *Conf
 	var acceptErr error
 	var accepts sync.WaitGroup
 	accepts.Go(func() {
-		opening := Accept(accepting, &config.Reader)
+		opening := Accept(accepting, nil, &config.Reader)
 		if kind, err := opening.Preamble(); err != nil || kind != wire.PreambleHalibut {
 			acceptErr = errors.Join(errors.New("no preamble"), err)
 			return
@@ -68,7 +68,7 @@ func converseThrough(t *testing.T, through func(*memnet.Conn) Conn, config *Conf
 			accepted, acceptErr = opening.Admit(words)
 		}
 	})
-	dialled, err := Dial(through(dialling), &config.Reader, self)
+	dialled, err := Dial(through(dialling), nil, &config.Reader, self)
 	accepts.Wait()
 	if err = errors.Join(err, acceptErr); err != nil {
 		t.Fatal(err)
@@ -410,7 +410,7 @@ func TestRejectedDialler(t *testing.T) {
 		_, _ = accepting.Read(buf)
 		_ = accepting.Close()
 	}()
-	_, err := Dial(dialling, nil, wire.Identity{Role: wire.RoleClient})
+	_, err := Dial(dialling, nil, nil, wire.Identity{Role: wire.RoleClient})
 	if !errors.Is(err, ErrRejected) || !errors.Is(err, io.EOF) {
 		t.Errorf("a side that is not admitted is told %v", err)
 	}

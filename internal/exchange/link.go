@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halibut-go/halibut/wire"
@@ -51,7 +52,8 @@ type link struct {
 	parser *wire.MessageParser // from parsers, nil while quiet; the reading goroutine's, or its answer's
 	both   capabilities        // of both sides
 
-	acknowledge func() // before a wait; nil: as the system does it
+	acknowledge func()      // what has come; nil: as the system does it
+	settled     atomic.Bool // what has come is acknowledged already: so does what is written, too
 
 	// quiet: nothing is likely to come soon, so that waiting should hold no memory
 	// rather than be over soon. A service knows that at the beginning and after a
@@ -89,8 +91,8 @@ type link struct {
 	onShut   chan struct{} // closed with shut, where somebody waits for that
 }
 
-func newLink(conn Conn, reader *wire.ReaderOptions) *link {
-	l := &link{conn: conn, closed: make(chan struct{})}
+func newLink(conn Conn, acknowledge func(), reader *wire.ReaderOptions) *link {
+	l := &link{conn: conn, acknowledge: acknowledge, closed: make(chan struct{})}
 	l.reader.Reset(deadlineReader{l}, reader)
 	l.watched.link = l
 	return l
@@ -100,6 +102,9 @@ func newLink(conn Conn, reader *wire.ReaderOptions) *link {
 // of its own.
 func (s *Session) start(config *Config) *link {
 	s.link.config, s.link.both = config, s.capabilities()
+	if s.link.both.pipelining {
+		s.link.acknowledge = nil // such a peer writes at once what belongs together
+	}
 	s.link.rereads = s.rereads // from here on: until now the deadline was somebody else's
 	return s.link
 }
@@ -117,7 +122,13 @@ func (r deadlineReader) Read(p []byte) (int, error) {
 		r.l.setDeadline(now.Add(r.l.perRead))
 	}
 	for {
+		if r.l.acknowledge != nil && !r.l.settled.Swap(true) {
+			r.l.acknowledge()
+		}
 		n, err := r.l.conn.Read(p)
+		if n > 0 {
+			r.l.settled.Store(false)
+		}
 		r.l.reads.moves(n, yield)
 		if n > 0 || err == nil || !r.l.tooEarly(err) {
 			return n, err
@@ -190,9 +201,6 @@ func (l *link) park() error {
 	l.perRead, l.firstRead = 0, time.Time{}
 	l.reads.moved = 0
 	l.expectAsBefore()
-	if l.acknowledge != nil && l.reader.Buffered() == 0 {
-		l.acknowledge()
-	}
 	if err := l.awaitByte(); err != nil {
 		return err
 	}
@@ -245,6 +253,7 @@ func (l *link) writeWithin(p []byte) (n int, err error) {
 			}
 		}
 	}
+	l.settled.Store(true)
 	n, err = l.conn.Write(p)
 	l.writes.moves(n, yield)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

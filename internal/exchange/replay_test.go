@@ -77,7 +77,7 @@ func play(f *replay.Flow, items []replay.Item, dialler bool) (ours *memnet.Conn,
 func identified(t *testing.T, ours Conn, self wire.Identity) *Session {
 	t.Helper()
 	if self.Role == wire.RoleServer {
-		opening := Accept(ours, nil)
+		opening := Accept(ours, nil, nil)
 		_, err := opening.Preamble()
 		if err == nil {
 			_, err = opening.Identity()
@@ -91,7 +91,7 @@ func identified(t *testing.T, ours Conn, self wire.Identity) *Session {
 		}
 		return session
 	}
-	session, err := Dial(ours, nil, self)
+	session, err := Dial(ours, nil, nil, self)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,12 @@ type Session struct {
 // Dial says who this side is on a connection that it opened, and reads the
 // answer. The caller has set the connection's deadline; the wait for the
 // answer ends with it. The connection is not closed on error.
-func Dial(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
-	s, err := identify(conn, reader, self, wire.PreambleText)
+//
+// acknowledge, if not nil, acknowledges what has come. It is called before each
+// wait for what belongs to that, which a peer may hold back until then: one that
+// has pipelining does not.
+func Dial(conn Conn, acknowledge func(), reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
+	s, err := identify(conn, acknowledge, reader, self, wire.PreambleText)
 	if err == nil {
 		s.rereads = true
 	}
@@ -30,12 +34,12 @@ func Dial(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, 
 
 // Identify is Dial on a connection whose preamble was something else than
 // Halibut's own.
-func Identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
-	return identify(conn, reader, self, "")
+func Identify(conn Conn, acknowledge func(), reader *wire.ReaderOptions, self wire.Identity) (*Session, error) {
+	return identify(conn, acknowledge, reader, self, "")
 }
 
-func identify(conn Conn, reader *wire.ReaderOptions, self wire.Identity, preamble string) (*Session, error) {
-	s := &Session{Self: self, link: newLink(conn, reader)}
+func identify(conn Conn, acknowledge func(), reader *wire.ReaderOptions, self wire.Identity, preamble string) (*Session, error) {
+	s := &Session{Self: self, link: newLink(conn, acknowledge, reader)}
 	opening, err := wire.AppendIdentity([]byte(preamble), self)
 	if err != nil {
 		return nil, err
@@ -66,27 +70,15 @@ func rejected(err error) error {
 	return err
 }
 
-// Conn is the connection of the session.
-func (s *Session) Conn() Conn { return s.link.conn }
-
-// AckWith has acknowledge called before each wait for what the peer says next,
-// where it may say that in pieces that wait for one another: peers that have
-// pipelining do not. Nil is nothing.
-func (s *Session) AckWith(acknowledge func()) {
-	if !s.capabilities().pipelining {
-		s.link.acknowledge = acknowledge
-	}
-}
-
 // Opening is a connection that a peer opened and that has not said who it is.
 type Opening struct {
 	session *Session
 }
 
 // Accept starts on a connection that a peer opened. The caller has set the
-// connection's deadline.
-func Accept(conn Conn, reader *wire.ReaderOptions) *Opening {
-	return &Opening{&Session{link: newLink(conn, reader)}}
+// connection's deadline. acknowledge is what Dial says.
+func Accept(conn Conn, acknowledge func(), reader *wire.ReaderOptions) *Opening {
+	return &Opening{&Session{link: newLink(conn, acknowledge, reader)}}
 }
 
 // Rereads says that a read of the connection may be tried again when its deadline

@@ -43,7 +43,7 @@ func TestStreamsGiveTheNetworkItsTurn(t *testing.T) {
 			come()
 			var running sync.WaitGroup
 			for _, move := range test.streams {
-				l := newLink(endless{}, &wire.ReaderOptions{})
+				l := newLink(endless{}, nil, &wire.ReaderOptions{})
 				l.config = new(Config)
 				running.Go(func() {
 					for moved := 0; !seen.Load(); {
