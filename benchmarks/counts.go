@@ -19,7 +19,7 @@ type counted struct {
 
 // most of what a small call between Go peers may cost at both ends together.
 // A run fails beyond it.
-var most = counted{Allocs: 22, Bytes: 2300, Writes: 2.3}
+var most = counted{Allocs: 18, Bytes: 800, Writes: 2.3}
 
 func countCalls(n *network, peers []peer, calls int) ([]counted, error) {
 	rows := make([]counted, 0, len(peers))

@@ -28,6 +28,9 @@ func paced(ctx context.Context, every time.Duration, call func(context.Context) 
 	if err != nil {
 		return nil, err
 	}
+	if deadline, ok := ctx.Deadline(); ok {
+		took = make(latencies, 0, time.Until(deadline)/every+1) // so that it does not grow, and leave garbage, meanwhile
+	}
 	stop := context.AfterFunc(ctx, p.close)
 	defer func() {
 		if stop() {
@@ -56,58 +59,6 @@ type latencyRow struct {
 	Values   []float64 // as the columns of its table say
 	Ratio    spread
 	perRound []float64
-}
-
-// halfLoad has each peer called at half the rate that it can take from so many
-// callers, and compares the slowest calls with the middle ones.
-func halfLoad(n *network, peers []peer, callers, rounds int, d time.Duration) ([]latencyRow, error) {
-	rows := make([]latencyRow, len(peers))
-	calls := make([][]func(context.Context) error, len(peers))
-	for i, p := range peers {
-		rows[i].Peer = p.name
-		s, err := p.open(n)
-		if err != nil {
-			return nil, err
-		}
-		defer s.Close()
-		for range callers {
-			call, err := s.caller(hello)
-			if err != nil {
-				return nil, err
-			}
-			calls[i] = append(calls[i], call)
-		}
-		if _, err := callAll(calls[i], d/4); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
-		}
-	}
-	all := make([]latencies, len(peers))
-	rates := make([][]float64, len(peers))
-	waited := make([][]float64, len(peers))
-	for round := range rounds {
-		for i := range peers {
-			which := (i + round) % len(peers)
-			full, err := callAll(calls[which], d/4)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
-			}
-			every := time.Duration(2 * float64(callers) * full.seconds * float64(time.Second))
-			begun, before := time.Now(), runDelay()
-			took, err := pacedAll(calls[which], every, d)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", peers[which].name, err)
-			}
-			waited[which] = append(waited[which], (runDelay()-before).Seconds()/time.Since(begun).Seconds())
-			all[which] = append(all[which], took...)
-			rates[which] = append(rates[which], 0.5/full.seconds)
-			rows[which].perRound = append(rows[which].perRound, took.percentile(99)/took.percentile(50))
-		}
-	}
-	for i := range rows {
-		rows[i].Values = []float64{spreadOf(rates[i]).Median, all[i].percentile(50), all[i].percentile(99), spreadOf(waited[i]).Median}
-		rows[i].Ratio = spreadOf(rows[i].perRound)
-	}
-	return rows, nil
 }
 
 func pacedAll(calls []func(context.Context) error, every, d time.Duration) (latencies, error) {

@@ -16,6 +16,9 @@ type comparison struct {
 	Unit    string // the peer whose time is 1
 	peers   []peer
 	network *network
+	// turns is how often each peer is measured in a round, one after the other:
+	// what disturbs the machine for longer than that disturbs all of them. 0 is 1.
+	turns int
 	// prepare has a session ready to be measured.
 	prepare func(session) (measure, error)
 }
@@ -76,14 +79,13 @@ func (c *comparison) run(rounds int) ([]result, error) {
 		}
 	}
 	for round := range rounds {
-		for i := range c.peers {
-			which := (i + round) % len(c.peers)
-			took, err := measures[which]()
-			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", c.Title, c.peers[which].name, err)
-			}
-			results[which].Seconds = append(results[which].Seconds, took.seconds)
-			results[which].CPU = append(results[which].CPU, took.cpu)
+		took, err := c.round(round, measures)
+		if err != nil {
+			return nil, err
+		}
+		for i := range results {
+			results[i].Seconds = append(results[i].Seconds, took[i].seconds)
+			results[i].CPU = append(results[i].CPU, took[i].cpu)
 		}
 	}
 	for i := range results {
@@ -96,6 +98,24 @@ func (c *comparison) run(rounds int) ([]result, error) {
 		}
 	}
 	return results, nil
+}
+
+// round is what each peer took in one round.
+func (c *comparison) round(round int, measures []measure) ([]taken, error) {
+	all := make([]taken, len(measures))
+	turns := max(c.turns, 1)
+	for turn := range turns {
+		for i := range measures {
+			which := (i + round + turn) % len(measures)
+			took, err := measures[which]()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", c.Title, c.peers[which].name, err)
+			}
+			all[which].seconds += took.seconds / float64(turns)
+			all[which].cpu += took.cpu / float64(turns)
+		}
+	}
+	return all, nil
 }
 
 func unitOf(results []result, name string) result {
@@ -118,12 +138,15 @@ func callsFor(d time.Duration, callers int, p payload) func(session) (measure, e
 				return nil, err
 			}
 		}
-		if _, err := callAll(calls, d/3); err != nil { // connect, and warm what is pooled
+		if _, err := callAll(calls, warmUp); err != nil { // connect, and warm what is pooled
 			return nil, err
 		}
 		return func() (taken, error) { return callAll(calls, d) }, nil
 	}
 }
+
+// warmUp is how long calls are made before the first that is measured.
+const warmUp = 70 * time.Millisecond
 
 // callLimit ends a call that hangs.
 const callLimit = time.Minute

@@ -12,8 +12,9 @@ import (
 // pace ticks. It is a timer of the kernel that the runtime's poller waits for:
 // the runtime's own timers are late by up to a millisecond.
 type pace struct {
-	file *os.File
-	once sync.Once
+	file  *os.File
+	once  sync.Once
+	ticks [8]byte // of one wait; not a variable of it, which would be allocated each time
 }
 
 func newPace(every time.Duration) (*pace, error) {
@@ -29,13 +30,12 @@ func newPace(every time.Duration) (*pace, error) {
 	return &pace{file: os.NewFile(uintptr(fd), "timerfd")}, nil
 }
 
-// wait returns how often it has ticked since the last wait.
+// wait returns how often it has ticked since the last wait. One goroutine waits.
 func (p *pace) wait() (int, error) {
-	var ticks [8]byte
-	if _, err := p.file.Read(ticks[:]); err != nil {
+	if _, err := p.file.Read(p.ticks[:]); err != nil {
 		return 0, err
 	}
-	return int(binary.NativeEndian.Uint64(ticks[:])), nil
+	return int(binary.NativeEndian.Uint64(p.ticks[:])), nil
 }
 
 func (p *pace) close() { p.once.Do(func() { _ = p.file.Close() }) }

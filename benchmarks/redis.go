@@ -37,7 +37,7 @@ func (s *suite) redisComparisons() []comparison {
 		fmt.Fprintln(os.Stderr, "benchmarks: there is no redis-server here, so the parts with Redis are left out")
 		return nil
 	}
-	brief := either(s.short, 500*time.Millisecond, 100*time.Millisecond)
+	brief := either(s.short, 300*time.Millisecond, 100*time.Millisecond)
 	var cases []comparison
 	for _, callers := range []int{1, 16, mostCallers} {
 		title := fmt.Sprintf("Through a queue, %d callers at once, beside as many that PING Redis", callers)

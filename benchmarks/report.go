@@ -150,22 +150,21 @@ func (t *tables) counts(counts []counted) {
 }
 
 func (t *tables) halfLoad(list []latencyRow) {
-	rows := [][]string{{"", "calls a second", "p50", "p99", "p99 / p50", "from – to", "threads that wait for a processor"}}
+	rows := [][]string{{"", "calls a second", "processors busy", "collections a second", "p50", "p99", "p99 / p50", "from – to", "at usual priority"}}
 	for _, r := range list {
+		busy, usual := "–", "–" // what is not measured on this system
+		if r.Values[1] > 0 {
+			busy = fmt.Sprintf("%.0f %%", 100*r.Values[1])
+		}
+		if r.Values[5] > 0 {
+			usual = fmt.Sprintf("%.1f", r.Values[5])
+		}
 		rows = append(rows, []string{
-			r.Peer, fmt.Sprintf("%.0f", r.Values[0]), duration(r.Values[1]), duration(r.Values[2]),
-			fmt.Sprintf("%.1f", r.Ratio.Median), fmt.Sprintf("%.1f – %.1f", r.Ratio.Low, r.Ratio.High),
-			threads(r.Values[3]),
+			r.Peer, fmt.Sprintf("%.0f", r.Values[0]), busy, fmt.Sprintf("%.1f", r.Values[2]), duration(r.Values[3]), duration(r.Values[4]),
+			fmt.Sprintf("%.1f", r.Ratio.Median), fmt.Sprintf("%.1f – %.1f", r.Ratio.Low, r.Ratio.High), usual,
 		})
 	}
-	t.table("Latency at half the load that 16 callers make", rows)
-}
-
-func threads(waiting float64) string {
-	if waiting == 0 {
-		return "–" // it is not measured on this system
-	}
-	return fmt.Sprintf("%.2f", waiting)
+	t.table("Latency of 16 callers who keep the processors half busy", rows)
 }
 
 func (t *tables) beside(list []latencyRow, size int64) {

@@ -51,21 +51,22 @@ const streamSize = 64 << 20
 const linkDelay = 20 * time.Millisecond
 
 func (s *suite) comparisons() []comparison {
-	brief := either(s.short, 200*time.Millisecond, 100*time.Millisecond)
+	const brief = 50 * time.Millisecond
+	turns := either(s.short, 4, 2)
 	all := []peer{rawTLS, listening, polling(1), grpcGo, connectGo, netRPC, drpcGo}
 	serial := append([]peer{}, all[:3]...)
 	serial = append(append(serial, listeningAwaited, pollingAwaited), all[3:]...)
 	cases := []comparison{
-		{Key: "serial", Title: "One call after another, beside 300 bytes there and back over TLS", peers: serial, prepare: callsFor(brief, 1, hello)},
-		{Key: "callers-16", Title: "16 callers at once", peers: many(16), prepare: callsFor(brief, 16, hello)},
-		{Key: "callers-256", Title: "256 callers at once", peers: many(128), prepare: callsFor(brief, mostCallers, hello)},
+		{Key: "serial", Title: "One call after another, beside 300 bytes there and back over TLS", peers: serial, prepare: callsFor(brief, 1, hello), turns: turns},
+		{Key: "callers-16", Title: "16 callers at once", peers: many(16), prepare: callsFor(brief, 16, hello), turns: turns},
+		{Key: "callers-256", Title: "256 callers at once", peers: many(128), prepare: callsFor(brief, mostCallers, hello), turns: turns},
 	}
 	for _, form := range []form{records, raw} {
 		for _, size := range []int{100, 10 << 10, 1 << 20} {
 			p := payload{form, size}
 			cases = append(cases, comparison{
 				Key: "payload " + p.String(), Title: p.String() + " there and back, beside as many bytes over TLS",
-				peers: all, prepare: callsFor(brief, 1, p),
+				peers: all, prepare: callsFor(brief, 1, p), turns: min(turns, 3),
 			})
 		}
 	}
@@ -73,10 +74,10 @@ func (s *suite) comparisons() []comparison {
 	cases = append(cases,
 		comparison{Key: "upload", Title: "64 MiB to the service, beside io.Copy over TLS", peers: streamers, prepare: streamed(streamSize, streamer.upload)},
 		comparison{Key: "download", Title: "64 MiB from the service, beside io.Copy over TLS", peers: downloaders(), prepare: streamed(streamSize, streamer.download)},
-		comparison{Key: "connect", Title: "New connection and first call, beside a bare handshake", peers: all, prepare: connected(either(s.short, 20, 5))},
+		comparison{Key: "connect", Title: "New connection and first call, beside a bare handshake", peers: all, prepare: connected(5), turns: turns},
 		comparison{
 			Key: "link", Title: "One call after another over a link of 20 ms there and back", network: s.network.slow(linkDelay / 2),
-			peers: serial, prepare: callsFor(either(s.short, 10*linkDelay, 3*linkDelay), 1, hello),
+			peers: serial, prepare: callsFor(either(s.short, 5*linkDelay, 3*linkDelay), 1, hello),
 		},
 	)
 	for i := range cases {
@@ -128,7 +129,7 @@ func (s *suite) halfLoad() (err error) {
 func (s *suite) besideUpload() (err error) {
 	s.report.BesideSize = either[int64](s.short, 1<<30, 64<<20)
 	s.report.Beside, err = besideUpload(s.network, []peer{rawTLS, listening, polling(2), grpcGo},
-		s.report.BesideSize, s.rounds, either(s.short, 600*time.Millisecond, 200*time.Millisecond))
+		s.report.BesideSize, s.rounds, either(s.short, 400*time.Millisecond, 200*time.Millisecond))
 	return err
 }
 
