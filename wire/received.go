@@ -16,6 +16,9 @@ func (s *Streams) Received(ctx context.Context, opts *ReaderOptions) (*Streams, 
 	if s == nil || !slices.ContainsFunc(s.list, func(e streamEntry) bool { return !e.bound }) {
 		return s, nil
 	}
+	if ctx.Err() != nil { // AfterFunc tells in its own time
+		return nil, context.Cause(ctx)
+	}
 	received := &Streams{limit: s.limit}
 	if opts != nil {
 		received.limit = opts.Limits.MaxStreams()
