@@ -141,11 +141,11 @@ func (a *accepted) identify(ctx context.Context, s *server) (converse func() err
 		return nil, err
 	}
 	acknowledge := dial.Acker(a.conn)
-	if acknowledge != nil {
-		acknowledge() // the end of the handshake, for which the peer's first words wait
-	}
 	a.peer = newPeer(new(secured.ConnectionState()), a.conn.RemoteAddr())
 	if len(s.protocols) > 0 {
+		if acknowledge != nil {
+			acknowledge() // the end of the handshake, for which the peer's first words wait
+		}
 		protocol, started, err := recognise(secured, s.protocols)
 		switch {
 		case err != nil:

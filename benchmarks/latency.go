@@ -29,7 +29,7 @@ func paced(ctx context.Context, every time.Duration, call func(context.Context) 
 		return nil, err
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		took = make(latencies, 0, time.Until(deadline)/every+1) // so that it does not grow, and leave garbage, meanwhile
+		took = make(latencies, 0, max(0, time.Until(deadline)/every)+1) // so that it does not grow, and leave garbage, meanwhile
 	}
 	stop := context.AfterFunc(ctx, p.close)
 	defer func() {

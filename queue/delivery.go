@@ -16,7 +16,9 @@ type Waited interface {
 
 // A Delivery is a request in the hands of the collector that got it from Next.
 // Exactly one of Respond, Fail and Return must be called; further calls do
-// nothing. All methods may be called from any goroutine.
+// nothing. All methods may be called from any goroutine. The one exception is a
+// delivery that was passed on in the goroutine of Send and answered there: once
+// pass has returned it must not be used any more ([Collector]).
 type Delivery interface {
 	// Request is what to send. It must not be changed.
 	Request() *wire.Request

@@ -38,9 +38,10 @@ func (r *Response) Keep() *Response {
 	return kept
 }
 
-// RecycleResponse takes a response back that was received, with its document.
-// Nothing may be left that aliases that one ([RecycleDocument]), and the response
-// must not be used any more. It need not be called.
+// RecycleResponse takes a response back that Keep has returned, and the document
+// of any that was received. Nothing may be left that aliases that one
+// ([RecycleDocument]), and the response must not be used any more. It need not be
+// called.
 func RecycleResponse(r *Response) {
 	RecycleDocument(r.Document)
 	if r.kept == r {

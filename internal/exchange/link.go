@@ -53,7 +53,8 @@ type link struct {
 	both   capabilities        // of both sides
 
 	acknowledge func()      // what has come; nil: as the system does it
-	settled     atomic.Bool // what has come is acknowledged already: so does what is written, too
+	unsettled   atomic.Bool // that is to be done before the next read
+	polling     bool        // the service dialled, and what it says comes in two parts: a message, and NEXT or PROCEED
 
 	// quiet: nothing is likely to come soon, so that waiting should hold no memory
 	// rather than be over soon. A service knows that at the beginning and after a
@@ -93,6 +94,7 @@ type link struct {
 
 func newLink(conn Conn, acknowledge func(), reader *wire.ReaderOptions) *link {
 	l := &link{conn: conn, acknowledge: acknowledge, closed: make(chan struct{})}
+	l.unsettled.Store(true)
 	l.reader.Reset(deadlineReader{l}, reader)
 	l.watched.link = l
 	return l
@@ -102,6 +104,7 @@ func newLink(conn Conn, acknowledge func(), reader *wire.ReaderOptions) *link {
 // of its own.
 func (s *Session) start(config *Config) *link {
 	s.link.config, s.link.both = config, s.capabilities()
+	s.link.polling = s.Self.Role == wire.RoleSubscriber || s.Peer.Role == wire.RoleSubscriber
 	if s.link.both.pipelining {
 		s.link.acknowledge = nil // such a peer writes at once what belongs together
 	}
@@ -122,12 +125,12 @@ func (r deadlineReader) Read(p []byte) (int, error) {
 		r.l.setDeadline(now.Add(r.l.perRead))
 	}
 	for {
-		if r.l.acknowledge != nil && !r.l.settled.Swap(true) {
+		if r.l.acknowledge != nil && r.l.unsettled.Swap(false) {
 			r.l.acknowledge()
 		}
 		n, err := r.l.conn.Read(p)
 		if n > 0 {
-			r.l.settled.Store(false)
+			r.l.unsettled.Store(true)
 		}
 		r.l.reads.moves(n, yield)
 		if n > 0 || err == nil || !r.l.tooEarly(err) {
@@ -239,6 +242,12 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 	return n + taken, err
 }
 
+// wrote is called when something is written, which acknowledges what has come.
+// The system takes the connection then for one on which each message is an
+// answer, and waits for the next answer to carry an acknowledgement along: it is
+// told otherwise where the peer may have more to say first.
+func (l *link) wrote() { l.unsettled.Store(l.polling) }
+
 // writeSlack is by how much of the limit a write may be ended too early: its
 // deadline is set anew only when that much has passed.
 const writeSlack = 16
@@ -253,7 +262,7 @@ func (l *link) writeWithin(p []byte) (n int, err error) {
 			}
 		}
 	}
-	l.settled.Store(true)
+	l.wrote()
 	n, err = l.conn.Write(p)
 	l.writes.moves(n, yield)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

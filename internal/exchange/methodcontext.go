@@ -12,12 +12,12 @@ type methodContext struct {
 	context.Context // of the connection
 
 	mu    sync.Mutex
-	cause error // why it has ended; nil while it has not
-	own   *own  // nil until somebody asks
+	cause error   // why it has ended; nil while it has not
+	own   *ending // nil until somebody asks
 }
 
-// own is a context that can tell of its end.
-type own struct {
+// ending is a context that can tell of its end.
+type ending struct {
 	context.Context
 	cancel context.CancelCauseFunc
 }
@@ -41,7 +41,7 @@ func (m *methodContext) asked() context.Context {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.own == nil {
-		m.own = new(own)
+		m.own = new(ending)
 		m.own.Context, m.own.cancel = context.WithCancelCause(m.Context)
 		if m.cause != nil {
 			m.own.cancel(m.cause)
