@@ -54,7 +54,7 @@ type link struct {
 
 	acknowledge func()      // what has come; nil: as the system does it
 	unsettled   atomic.Bool // that is to be done before the next read
-	polling     bool        // the service dialled, and what it says comes in two parts: a message, and NEXT or PROCEED
+	polled      bool        // by a service, which says NEXT behind its response: nobody reads it until the next call
 
 	// quiet: nothing is likely to come soon, so that waiting should hold no memory
 	// rather than be over soon. A service knows that at the beginning and after a
@@ -104,7 +104,7 @@ func newLink(conn Conn, acknowledge func(), reader *wire.ReaderOptions) *link {
 // of its own.
 func (s *Session) start(config *Config) *link {
 	s.link.config, s.link.both = config, s.capabilities()
-	s.link.polling = s.Self.Role == wire.RoleSubscriber || s.Peer.Role == wire.RoleSubscriber
+	s.link.polled = s.Peer.Role == wire.RoleSubscriber
 	if s.link.both.pipelining {
 		s.link.acknowledge = nil // such a peer writes at once what belongs together
 	}
@@ -243,10 +243,10 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 }
 
 // wrote is called when something is written, which acknowledges what has come.
-// The system takes the connection then for one on which each message is an
-// answer, and waits for the next answer to carry an acknowledgement along: it is
-// told otherwise where the peer may have more to say first.
-func (l *link) wrote() { l.unsettled.Store(l.polling) }
+// The system then expects that each message is answered, and has the answer carry
+// the acknowledgement. It is told otherwise where nobody may read on after the
+// peer's first words, so that it acknowledges those as they are read.
+func (l *link) wrote() { l.unsettled.Store(l.polled) }
 
 // writeSlack is by how much of the limit a write may be ended too early: its
 // deadline is set anew only when that much has passed.
