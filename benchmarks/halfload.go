@@ -67,11 +67,9 @@ func halfLoadOnce(n *network, p peer, callers int, d time.Duration) (loaded, err
 		return loaded{}, err
 	}
 	defer s.Close()
-	calls := make([]func(context.Context) error, callers)
-	for i := range calls {
-		if calls[i], err = s.caller(hello); err != nil {
-			return loaded{}, err
-		}
+	calls, err := prepared(s, callers, hello)
+	if err != nil {
+		return loaded{}, err
 	}
 	full, err := callAll(calls, d/4)
 	if err != nil {

@@ -131,18 +131,26 @@ func unitOf(results []result, name string) result {
 // a call took: the time that passed, divided by the number of calls.
 func callsFor(d time.Duration, callers int, p payload) func(session) (measure, error) {
 	return func(s session) (measure, error) {
-		calls := make([]func(context.Context) error, callers)
-		for i := range calls {
-			var err error
-			if calls[i], err = s.caller(p); err != nil {
-				return nil, err
-			}
+		calls, err := prepared(s, callers, p)
+		if err != nil {
+			return nil, err
 		}
 		if _, err := callAll(calls, warmUp); err != nil { // connect, and warm what is pooled
 			return nil, err
 		}
 		return func() (taken, error) { return callAll(calls, d) }, nil
 	}
+}
+
+// prepared are so many callers of a session.
+func prepared(s session, callers int, p payload) (calls []func(context.Context) error, err error) {
+	calls = make([]func(context.Context) error, callers)
+	for i := range calls {
+		if calls[i], err = s.caller(p); err != nil {
+			return nil, err
+		}
+	}
+	return calls, nil
 }
 
 // warmUp is how long calls are made before the first that is measured.

@@ -29,7 +29,6 @@ const (
 // passes from one goroutine to another nowhere. Run reads it while nobody waits.
 type Client struct {
 	*link
-	polling bool // the service dialled: it says NEXT, this side PROCEED
 
 	reading turn        // held by the goroutine that reads
 	rest    *time.Timer // when it fires Run reads, unless there was a call meanwhile
@@ -102,7 +101,6 @@ type Receiver interface {
 func (s *Session) Client(config *Config, onEnd func(error)) *Client {
 	c := &Client{
 		link:    s.start(config),
-		polling: s.Peer.Role == wire.RoleSubscriber,
 		reading: make(turn, 1),
 		rest:    time.NewTimer(watchAfter),
 		signal:  make(chan struct{}, 1),
@@ -381,7 +379,7 @@ func (c *Client) begin(call *Call) error {
 	}
 	c.state, c.call = awaitResponse, call
 	c.calls++
-	if c.lineDue != nil && !c.polling {
+	if c.lineDue != nil && !c.polled {
 		c.proceedOwed = true
 	}
 	c.lineDue = nil
@@ -393,7 +391,7 @@ func (c *Client) unbegin(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state, c.call, c.lineDue = ready, nil, line
-	if line != nil && !c.polling {
+	if line != nil && !c.polled {
 		c.proceedOwed = false
 	}
 	c.readSoon() // Run may have left what came meanwhile to the call
@@ -454,7 +452,7 @@ func (c *Client) awaitResponse(ctx context.Context, call *Call) error {
 			return c.abandon(call, true, c.cause())
 		}
 	}
-	if c.polling {
+	if c.polled {
 		c.controlBuffered() // NEXT, most often
 	}
 	return call.result()
@@ -522,7 +520,7 @@ const endLimit = 5 * time.Second
 
 // sayEnd says END where NEXT would be due.
 func (c *Client) sayEnd(s state) {
-	if c.polling || s != nextDue || !c.writing.TryLock() {
+	if c.polled || s != nextDue || !c.writing.TryLock() {
 		return
 	}
 	defer c.writing.Unlock()

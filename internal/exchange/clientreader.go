@@ -57,7 +57,7 @@ func (c *Client) waiting() *Call {
 func (c *Client) parkError(err error) error {
 	c.mu.Lock()
 	state, call, nullSent := c.state, c.call, c.nullSent
-	proceeded := state == ready && !c.polling && c.lineDue == nil
+	proceeded := state == ready && !c.polled && c.lineDue == nil
 	c.mu.Unlock()
 	timeouts := c.config.Timeouts
 	switch state {
@@ -105,12 +105,12 @@ func (c *Client) control() error {
 		return nil
 	case line == wire.End:
 		return c.endUnlessCalled()
-	case line == wire.Next && c.polling && state == awaitNext:
+	case line == wire.Next && c.polled && state == awaitNext:
 		c.expect(c.config.Timeouts.Idle)
 		if err := c.sayProceed(); err != nil {
 			return err
 		}
-	case line == wire.Proceed && !c.polling && state == awaitProceed:
+	case line == wire.Proceed && !c.polled && state == awaitProceed:
 		c.expect(c.config.Timeouts.IdleProceeded)
 	default:
 		return unexpectedLine(state, line)
@@ -248,7 +248,7 @@ func (c *Client) leadIn() (bool, error) {
 func (c *Client) finish(call *Call) error {
 	next, limit := nextDue, c.config.Timeouts.Idle
 	switch {
-	case c.polling:
+	case c.polled:
 		next, limit = awaitNext, c.config.Timeouts.Control
 	case c.late != nil && c.both.pipelining:
 		next = ready

@@ -54,7 +54,7 @@ type link struct {
 
 	acknowledge func()      // what has come; nil: as the system does it
 	unsettled   atomic.Bool // that is to be done before the next read
-	polled      bool        // by a service, which says NEXT behind its response: nobody reads it until the next call
+	polled      bool        // by a service, which has dialled: it says NEXT, this side PROCEED
 
 	// quiet: nothing is likely to come soon, so that waiting should hold no memory
 	// rather than be over soon. A service knows that at the beginning and after a
@@ -244,8 +244,8 @@ func (l *link) writeLocked(p []byte) (n int, err error) {
 
 // wrote is called when something is written, which acknowledges what has come.
 // The system then expects that each message is answered, and has the answer carry
-// the acknowledgement. It is told otherwise where nobody may read on after the
-// peer's first words, so that it acknowledges those as they are read.
+// the acknowledgement. It is told otherwise where a service polls, whose NEXT
+// comes behind its response, and nobody may read on until the next call.
 func (l *link) wrote() { l.unsettled.Store(l.polled) }
 
 // writeSlack is by how much of the limit a write may be ended too early: its
